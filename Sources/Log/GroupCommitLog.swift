@@ -1,0 +1,251 @@
+internal import Foundation
+package import Model
+
+/// What a sync of the log did, for metrics.
+package struct LogSync: Sendable {
+    package let records: Int
+    package let bytes: Int
+    package let writeNanoseconds: Int64
+    package let syncNanoseconds: Int64
+}
+
+/// A node's one log, shared by all its partitions: a thread writes and syncs whatever has arrived since its last
+/// sync, so that one `fdatasync` covers all of it.
+package final class GroupCommitLog: Sendable {
+    /// Called on the log's thread, in the order of submission.
+    package typealias Completion = @Sendable (Result<Void, LogError>) -> Void
+
+    private let queue: CommitQueue
+
+    /// - Parameters:
+    ///   - queueBytes: what may wait in memory to be written; more is refused as `LogError.busy`.
+    ///   - observer: called on the log's thread after each write.
+    package init(
+        writer: consuming sending LogWriter,
+        durability: Durability,
+        queueBytes: Int = 64 << 20,
+        observer: @escaping @Sendable (LogSync) -> Void = { _ in }
+    ) {
+        let queue = CommitQueue(limit: queueBytes)
+        self.queue = queue
+        let loop = CommitLoop(queue: queue, writer: writer, durability: durability, observer: observer)
+        let thread = Thread { loop.run() }
+        thread.name = "log"
+        thread.start()
+    }
+
+    /// Appends records; `completion` says when they are durable as configured, or why they never will be.
+    ///
+    /// - Throws: `LogError.busy` or `LogError.closed`; nothing was taken then, and `completion` is not called.
+    package func submit(_ records: [LogRecord], completion: @escaping Completion) throws(LogError) {
+        try queue.append(.records(records, completion), bytes: records.reduce(0) { $0 + $1.payload.count + 26 })
+    }
+
+    /// Removes segments that `persisted` covers, on the log's thread.
+    package func removeSegments(persisted: [PartitionID: LogIndex]) {
+        try? queue.append(.removal(persisted), bytes: 0)
+    }
+
+    /// Bytes waiting to be written.
+    package var queuedBytes: Int { queue.bytes }
+
+    /// Bytes of all segments, as of the last write.
+    package var size: UInt64 { queue.size }
+
+    /// Why the log takes nothing any more; nil while it works.
+    package var failure: LogError? { queue.failure }
+
+    /// Writes and syncs what was submitted, then ends the thread. Blocks.
+    package func close() {
+        queue.close()
+        queue.waitUntilEnded()
+    }
+}
+
+/// What waits for the log's thread.
+private enum Submission: Sendable {
+    case records([LogRecord], GroupCommitLog.Completion)
+    case removal([PartitionID: LogIndex])
+}
+
+/// The bounded queue between the event loops and the log's thread.
+private final class CommitQueue: @unchecked Sendable {
+    // Safe to share: every property is read and written under `condition`'s lock only.
+    private let condition = NSCondition()
+    private let limit: Int
+    private var waiting: [Submission] = []
+    private var waitingBytes = 0
+    private var isClosed = false
+    private var hasEnded = false
+    private var lastFailure: LogError?
+    private var lastSize: UInt64 = 0
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var bytes: Int { condition.withLock { waitingBytes } }
+    var failure: LogError? { condition.withLock { lastFailure } }
+    var size: UInt64 { condition.withLock { lastSize } }
+
+    func append(_ submission: Submission, bytes: Int) throws(LogError) {
+        condition.lock()
+        defer { condition.unlock() }
+        if isClosed { throw .closed }
+        if let lastFailure { throw lastFailure }
+        guard waitingBytes + bytes <= limit || waiting.isEmpty else { throw .busy }
+        waiting.append(submission)
+        waitingBytes += bytes
+        condition.broadcast()
+    }
+
+    /// Waits for submissions and takes all of them; empty when `deadline` passes first, nil when the log is closed
+    /// and nothing is left.
+    func take(until deadline: Date?) -> [Submission]? {
+        condition.lock()
+        defer { condition.unlock() }
+        while waiting.isEmpty {
+            if isClosed { return nil }
+            if let deadline {
+                guard condition.wait(until: deadline) else { return [] }
+            } else {
+                condition.wait()
+            }
+        }
+        defer {
+            waiting = []
+            waitingBytes = 0
+        }
+        return waiting
+    }
+
+    var isEmpty: Bool { condition.withLock { waiting.isEmpty } }
+
+    func report(size: UInt64, failure: LogError?) {
+        condition.withLock {
+            lastSize = size
+            lastFailure = failure ?? lastFailure
+        }
+    }
+
+    func close() {
+        condition.withLock {
+            isClosed = true
+            condition.broadcast()
+        }
+    }
+
+    func end() {
+        condition.withLock {
+            hasEnded = true
+            condition.broadcast()
+        }
+    }
+
+    func waitUntilEnded() {
+        condition.withLock {
+            while !hasEnded {
+                condition.wait()
+            }
+        }
+    }
+}
+
+/// What the log's thread runs: it owns the writer.
+private final class CommitLoop: @unchecked Sendable {
+    // Safe to share: handed to the log's thread once, and touched by that thread alone from then on.
+    private let queue: CommitQueue
+    private let writer: LogWriter
+    private let durability: Durability
+    private let observer: @Sendable (LogSync) -> Void
+    private var lastSync = Date()
+
+    init(
+        queue: CommitQueue,
+        writer: LogWriter,
+        durability: Durability,
+        observer: @escaping @Sendable (LogSync) -> Void
+    ) {
+        self.queue = queue
+        self.writer = writer
+        self.durability = durability
+        self.observer = observer
+    }
+
+    func run() {
+        queue.report(size: writer.size, failure: nil)
+        while let submissions = queue.take(until: nextSync) {
+            process(submissions)
+        }
+        try? writer.sync()
+        try? writer.noteSync()
+        queue.end()
+    }
+
+    /// When the thread must wake up though nothing arrives.
+    private var nextSync: Date? {
+        guard case .interval(let milliseconds) = durability else { return nil }
+        return lastSync.addingTimeInterval(Double(milliseconds) / 1000)
+    }
+
+    private func process(_ submissions: [Submission]) {
+        var records: [LogRecord] = []
+        var completions: [GroupCommitLog.Completion] = []
+        for case .records(let more, let completion) in submissions {
+            records.append(contentsOf: more)
+            completions.append(completion)
+        }
+        let result: Result<Void, LogError> = Result { () throws(LogError) in try commit(records) }
+        var failure: LogError?
+        if case .failure(let error) = result { failure = error }
+        for case .removal(let persisted) in submissions where failure == nil {
+            do throws(LogError) {
+                try writer.removeSegments { persisted[$0] ?? 0 }
+            } catch {
+                failure = error
+            }
+        }
+        queue.report(size: writer.size, failure: failure)
+        for completion in completions {
+            completion(result)
+        }
+        if failure == nil, queue.isEmpty {
+            try? writer.noteSync()
+        }
+    }
+
+    private func commit(_ records: [LogRecord]) throws(LogError) {
+        let clock = ContinuousClock()
+        let began = clock.now
+        let before = writer.end
+        if !records.isEmpty { try writer.append(records) }
+        let written = clock.now
+        if shouldSync {
+            try writer.sync()
+            lastSync = Date()
+        }
+        guard !records.isEmpty else { return }
+        observer(
+            LogSync(
+                records: records.count,
+                bytes: Int(writer.end - before),
+                writeNanoseconds: (written - began).nanoseconds,
+                syncNanoseconds: (clock.now - written).nanoseconds
+            )
+        )
+    }
+
+    private var shouldSync: Bool {
+        switch durability {
+        case .always: true
+        case .interval(let milliseconds): -lastSync.timeIntervalSinceNow * 1000 >= Double(milliseconds)
+        case .never: false
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}

@@ -1,0 +1,128 @@
+package import Model
+
+/// The log itself, one call at a time: appends batches, syncs, begins and removes segments.
+///
+/// After a write or a sync that failed it takes nothing more, for good: what a failed `fdatasync` left on the device
+/// is unknown, and trying again reports success for pages the kernel has dropped (the "fsyncgate" of PostgreSQL,
+/// 2018).
+package final class LogWriter {
+    private let fileSystem: any FileSystem
+    private let segmentBytes: Int
+    private var segments: [Segment]
+    private var syncedThrough: UInt64
+    /// Whether the log already holds a batch that says `syncedThrough`.
+    private var isSyncNoted: Bool
+    private var failure: String?
+
+    /// Opens the log, handing out every record that it holds, in the order they were appended.
+    ///
+    /// - Parameter segmentBytes: a segment that has reached this size is closed and another begun.
+    package static func open(
+        fileSystem: any FileSystem,
+        segmentBytes: Int,
+        replaying body: (LogRecord) throws(LogError) -> Void
+    ) throws(LogError) -> (LogWriter, LogRecovery) {
+        var recovery = SegmentRecovery(fileSystem: fileSystem)
+        try recovery.run(body)
+        let writer = LogWriter(fileSystem: fileSystem, segmentBytes: segmentBytes, segments: recovery.segments)
+        if writer.segments.isEmpty {
+            try writer.beginSegment(base: 0)
+        } else {
+            // What the process before left unsynced may exist only in the page cache, and is about to be built on.
+            try writer.sync()
+        }
+        try writer.noteSync()
+        return (writer, recovery.result)
+    }
+
+    private init(fileSystem: any FileSystem, segmentBytes: Int, segments: [Segment]) {
+        self.fileSystem = fileSystem
+        self.segmentBytes = segmentBytes
+        self.segments = segments
+        syncedThrough = 0
+        isSyncNoted = true
+    }
+
+    /// The offset behind the last byte appended.
+    package var end: UInt64 { segments.last?.end ?? 0 }
+
+    /// How many bytes the log's segments have.
+    package var size: UInt64 { end - (segments.first?.base ?? 0) }
+
+    package var segmentCount: Int { segments.count }
+
+    /// Appends the records as one batch. They are durable after the next `sync`.
+    package func append(_ records: [LogRecord]) throws(LogError) {
+        try guarded { () throws(LogError) in
+            if let last = segments.last, last.file.size >= UInt64(segmentBytes) {
+                try syncFile()
+                try beginSegment(base: last.end)
+            }
+            try write(records)
+        }
+    }
+
+    /// Makes everything appended durable.
+    package func sync() throws(LogError) {
+        try guarded { () throws(LogError) in try syncFile() }
+    }
+
+    /// Writes an empty batch that says how far the log is synced, so that damage to the last batch can be told from
+    /// a torn tail. For when nothing else is about to be appended; needs no sync of its own.
+    package func noteSync() throws(LogError) {
+        guard !isSyncNoted else { return }
+        try guarded { () throws(LogError) in try write([]) }
+    }
+
+    /// Removes the segments at the beginning whose records are all applied and persisted elsewhere.
+    ///
+    /// - Parameter persisted: the last index of a partition that survives without the log.
+    package func removeSegments(persisted: (PartitionID) -> LogIndex) throws(LogError) {
+        try guarded { () throws(LogError) in
+            var removed = false
+            while segments.count > 1, let first = segments.first,
+                first.lastIndexes.allSatisfy({ $0.value <= persisted($0.key) })
+            {
+                try fileSystem.remove(first.name)
+                segments.removeFirst()
+                removed = true
+            }
+            if removed { try fileSystem.syncDirectory() }
+        }
+    }
+
+    private func write(_ records: [LogRecord]) throws(LogError) {
+        guard let last = segments.indices.last else { throw .closed }
+        try segments[last].file.append(
+            BatchFormat.batch(records, offset: segments[last].end, syncedThrough: syncedThrough))
+        segments[last].note(records)
+        isSyncNoted = true
+    }
+
+    private func syncFile() throws(LogError) {
+        guard let last = segments.last, syncedThrough < last.end else { return }
+        try last.file.sync()
+        syncedThrough = last.end
+        isSyncNoted = false
+    }
+
+    private func beginSegment(base: UInt64) throws(LogError) {
+        let name = Segment.name(base: base)
+        let file = try fileSystem.open(name, create: true)
+        try file.append(BatchFormat.segmentHeader(base: base))
+        try file.sync()
+        try fileSystem.syncDirectory()
+        segments.append(Segment(name: name, base: base, file: file))
+        syncedThrough = base + UInt64(BatchFormat.segmentHeaderSize)
+    }
+
+    private func guarded(_ body: () throws(LogError) -> Void) throws(LogError) {
+        if let failure { throw .readOnly(cause: failure) }
+        do throws(LogError) {
+            try body()
+        } catch {
+            failure = error.description
+            throw .readOnly(cause: error.description)
+        }
+    }
+}

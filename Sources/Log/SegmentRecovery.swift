@@ -1,0 +1,149 @@
+internal import Model
+
+/// What opening a log found.
+package struct LogRecovery: Equatable, Sendable {
+    package var records = 0
+    package var segments = 0
+    /// Where a torn tail was cut off, in words, for the log of the process; nil where the log ended whole.
+    package var truncation: String?
+}
+
+/// Reads the segments of a log in order, hands out their records, and decides what an unreadable batch is: a torn
+/// tail, which is cut off, or damage to synced bytes, which is refused.
+struct SegmentRecovery {
+    let fileSystem: any FileSystem
+    private(set) var result = LogRecovery()
+    private(set) var segments: [Segment] = []
+
+    init(fileSystem: any FileSystem) {
+        self.fileSystem = fileSystem
+    }
+
+    mutating func run(_ body: (LogRecord) throws(LogError) -> Void) throws(LogError) {
+        let found = try fileSystem.names().compactMap { name in Segment.base(ofName: name).map { (name, $0) } }
+            .sorted { $0.1 < $1.1 }
+        for (position, (name, base)) in found.enumerated() {
+            let isLast = position == found.count - 1
+            let file = try fileSystem.open(name, create: false)
+            guard try checkHeader(of: file, name: name, base: base, isLast: isLast) else { continue }
+            if let previous = segments.last, previous.end != base {
+                throw .corruption(
+                    segment: name, offset: 0, partition: nil,
+                    what: "the segment before it ends at \(previous.end) and not at \(base)")
+            }
+            var segment = Segment(name: name, base: base, file: file)
+            try read(&segment, isLast: isLast, body)
+            segments.append(segment)
+        }
+        result.segments = segments.count
+    }
+
+    /// - Returns: false where the segment was torn at its creation, and is gone now.
+    private mutating func checkHeader(
+        of file: any AppendableFile,
+        name: String,
+        base: UInt64,
+        isLast: Bool
+    ) throws(LogError) -> Bool {
+        let bytes = try file.read(at: 0, count: BatchFormat.segmentHeaderSize)
+        if bytes == BatchFormat.segmentHeader(base: base) { return true }
+        var reader = BinaryReader(bytes)
+        if let magic = try? reader.readFixed(UInt32.self), magic == BatchFormat.segmentMagic,
+            let version = try? reader.readFixed(UInt32.self), version > BatchFormat.version,
+            bytes.count == BatchFormat.segmentHeaderSize
+        {
+            throw .newerVersion(segment: name, version: version)
+        }
+        // A segment's header is synced before anything is written behind it: a last segment without more than a
+        // header never held anything acknowledged.
+        guard isLast, file.size <= UInt64(BatchFormat.segmentHeaderSize) else {
+            throw .corruption(segment: name, offset: 0, partition: nil, what: "its header is not legible")
+        }
+        result.truncation = "segment \(name) was torn at its creation and is removed"
+        try fileSystem.remove(name)
+        try fileSystem.syncDirectory()
+        return false
+    }
+
+    private mutating func read(
+        _ segment: inout Segment,
+        isLast: Bool,
+        _ body: (LogRecord) throws(LogError) -> Void
+    ) throws(LogError) {
+        let bytes = try segment.file.read(at: 0, count: Int(segment.file.size))
+        var position = BatchFormat.segmentHeaderSize
+        while position < bytes.count {
+            switch Self.batch(in: bytes, at: position, base: segment.base) {
+            case .success(let batch):
+                segment.note(batch.records)
+                result.records += batch.records.count
+                for record in batch.records {
+                    try body(record)
+                }
+                position = batch.end
+            case .failure(let damage):
+                return try cut(&segment, bytes: bytes, at: position, damage: damage, isLast: isLast)
+            }
+        }
+    }
+
+    private static func batch(
+        in bytes: [UInt8],
+        at position: Int,
+        base: UInt64
+    ) -> Result<(records: [LogRecord], end: Int), BatchFormat.Damage> {
+        Result { () throws(BatchFormat.Damage) in
+            guard let header = BatchFormat.batchHeader(bytes[position...], at: base + UInt64(position)) else {
+                throw BatchFormat.Damage(partition: nil, what: "a batch's header is not legible")
+            }
+            let start = position + BatchFormat.batchHeaderSize
+            let end = start + header.bodyLength
+            guard end <= bytes.count else {
+                throw BatchFormat.Damage(partition: nil, what: "a batch ends behind its segment")
+            }
+            return (try BatchFormat.records(in: Array(bytes[start..<end]), count: header.recordCount), end)
+        }
+    }
+
+    /// Cuts a torn tail off, or refuses damage: behind it lies a later segment, or a batch that says that this
+    /// offset was synced.
+    private mutating func cut(
+        _ segment: inout Segment,
+        bytes: [UInt8],
+        at position: Int,
+        damage: BatchFormat.Damage,
+        isLast: Bool
+    ) throws(LogError) {
+        let offset = segment.base + UInt64(position)
+        guard isLast, !Self.isSynced(offset, accordingTo: bytes, behind: position, base: segment.base) else {
+            throw .corruption(
+                segment: segment.name, offset: UInt64(position), partition: damage.partition, what: damage.what)
+        }
+        result.truncation =
+            "segment \(segment.name) had a torn tail: \(bytes.count - position) bytes cut off at \(position), "
+            + damage.what
+        try segment.file.truncate(to: UInt64(position))
+        try segment.file.sync()
+    }
+
+    /// Whether a whole batch header anywhere behind `position` says that the log was synced beyond `offset`.
+    private static func isSynced(
+        _ offset: UInt64,
+        accordingTo bytes: [UInt8],
+        behind position: Int,
+        base: UInt64
+    ) -> Bool {
+        let first = UInt8(truncatingIfNeeded: BatchFormat.batchMagic)
+        var candidate = position
+        while candidate + BatchFormat.batchHeaderSize <= bytes.count {
+            if bytes[candidate] == first,
+                let header = BatchFormat.batchHeader(bytes[candidate...], at: base + UInt64(candidate)),
+                header.syncedThrough > offset
+            {
+                return true
+            }
+            candidate += 1
+        }
+        return false
+    }
+}

@@ -1,0 +1,91 @@
+internal import Model
+
+/// Results of commands that carried a `KEY`, remembered for a day of log time.
+extension Partition {
+    /// Expired results forgotten with each command that carries a key: more than one, so that they go faster than
+    /// they come.
+    private static let forgottenPerCommand = 4
+
+    func rememberedOutcome(
+        of command: Command,
+        key: IdempotencyKey,
+        actor: Actor
+    ) throws(PartitionFailure) -> Outcome? {
+        guard let record: IdempotencyRecord = try transaction.record(keys.of(.idempotency, actor.bytes + key.bytes))
+        else { return nil }
+        guard record.digest == command.digest else {
+            return .refused(.invalid("KEY was used with another command"))
+        }
+        switch record.result {
+        case .done(let answer): return .done(answer)
+        case .pending(let version): return .waiting(.name(version: version), fallback: nil)
+        }
+    }
+
+    /// Remembers what a command came to. Refusals are not remembered.
+    func remember(_ outcome: Outcome, of command: Command, key: IdempotencyKey, actor: Actor) {
+        let result: IdempotencyRecord.Result
+        switch outcome {
+        case .done(let answer): result = .done(answer)
+        case .waiting(let settlement, _):
+            guard case .name(let version) = settlement, settledResult(of: settlement) == nil else { return }
+            result = .pending(version: version)
+        case .refused, .mailTaken, .applied: return
+        }
+        remember(result, digest: command.digest, key: key, actor: actor)
+    }
+
+    /// Replaces the pending result of a creation or rename; a refusal forgets it.
+    func rememberSettled(_ result: Result<Answer, Refusal>, of pending: PendingKey?, actor: Actor) {
+        guard let pending else { return }
+        switch result {
+        case .success(let answer): remember(.done(answer), digest: pending.digest, key: pending.key, actor: actor)
+        case .failure: transaction.delete(keys.of(.idempotency, actor.bytes + pending.key.bytes))
+        }
+    }
+
+    private func remember(_ result: IdempotencyRecord.Result, digest: UInt64, key: IdempotencyKey, actor: Actor) {
+        let name = actor.bytes + key.bytes
+        transaction.put(
+            keys.of(.idempotency, name), IdempotencyRecord(digest: digest, time: current.time, result: result))
+        transaction.put(keys.of(.idempotencyByTime, current.time) + name, [])
+    }
+
+    func forgetExpiredResults() throws(PartitionFailure) {
+        guard current.time > settings.idempotencyMicroseconds else { return }
+        let horizon = current.time - settings.idempotencyMicroseconds
+        var expired: [[UInt8]] = []
+        try database.forEach(prefix: keys.of(.idempotencyByTime)) { key, _ throws(PartitionFailure) in
+            let time = try Keys.integer(Array(key.prefix(11)))
+            guard time < horizon, expired.count < Partition.forgottenPerCommand else { return false }
+            expired.append(key)
+            return true
+        }
+        for key in expired {
+            transaction.delete(key)
+            let name = keys.of(.idempotency, key.dropFirst(11))
+            if let record: IdempotencyRecord = try transaction.record(name), record.time < horizon {
+                transaction.delete(name)
+            }
+        }
+    }
+}
+
+extension Command {
+    /// Tells commands under one key apart.
+    var digest: UInt64 { StableHash.hash(encoded()) }
+}
+
+extension Actor {
+    /// Distinct for distinct actors, whatever follows.
+    fileprivate var bytes: [UInt8] {
+        switch self {
+        case .user(let user): [0] + user.rawValue.bytes
+        case .name(let name): [1] + Array(name.utf8) + [0]
+        }
+    }
+}
+
+extension UInt64 {
+    var bytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
+}

@@ -1,0 +1,166 @@
+internal import DequeModule
+package import Model
+internal import Store
+
+/// A partition's letters to other partitions, from the entry that wrote them until every destination has them.
+///
+/// One record holds a message and its destinations; beside it, in memory, each destination has its queue.
+package final class Outbox {
+    /// What the streams of this partition begin with.
+    private static let firstIncarnation: UInt64 = 1
+
+    private struct Waiting {
+        let sequence: UInt64
+        let predecessor: UInt64
+        let message: MailMessage
+    }
+
+    private struct Stream {
+        var incarnation = Outbox.firstIncarnation
+        var acknowledged: UInt64 = 0
+        var lastSequence: UInt64 = 0
+        var waiting: Deque<Waiting> = []
+    }
+
+    private let keys: Keys
+    private var streams: [PartitionID: Stream] = [:]
+    /// For each stored letter, how many destinations have not taken it.
+    private var untaken: [UInt64: Int] = [:]
+
+    init(database: Database, keys: Keys) throws(PartitionFailure) {
+        self.keys = keys
+        try database.forEach(prefix: keys.of(.outboxStream)) { key, value throws(PartitionFailure) in
+            let receipt: MailReceipt = try decode(value)
+            streams[receipt.partition] = Stream(
+                incarnation: receipt.incarnation,
+                acknowledged: receipt.sequence,
+                lastSequence: receipt.sequence
+            )
+            return true
+        }
+        try database.forEach(prefix: keys.of(.outbox)) { key, value throws(PartitionFailure) in
+            let record: OutboxRecord = try decode(value)
+            enqueue(record.message, sequence: try Keys.integer(key), to: record.destinations)
+            return true
+        }
+    }
+
+    /// Stores a letter with the entry that writes it.
+    func append(
+        _ message: MailMessage,
+        sequence: UInt64,
+        to destinations: [PartitionID],
+        in transaction: Transaction
+    ) {
+        let record = OutboxRecord(destinations: destinations, message: message)
+        transaction.putBlindly(keys.of(.outbox, sequence), record.encoded())
+        enqueue(message, sequence: sequence, to: destinations)
+    }
+
+    private func enqueue(_ message: MailMessage, sequence: UInt64, to destinations: [PartitionID]) {
+        var untakenCount = 0
+        for destination in destinations {
+            var stream = streams[destination] ?? Stream()
+            if sequence > stream.acknowledged {
+                stream.waiting.append(
+                    Waiting(sequence: sequence, predecessor: stream.lastSequence, message: message))
+                untakenCount += 1
+            }
+            stream.lastSequence = max(stream.lastSequence, sequence)
+            streams[destination] = stream
+        }
+        untaken[sequence] = untakenCount
+    }
+
+    /// The destinations that have letters waiting.
+    package var destinations: [PartitionID] {
+        streams.filter { !$0.value.waiting.isEmpty }.map(\.key)
+    }
+
+    /// How many letters no trim has taken away yet, counting one to several destinations several times.
+    package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
+
+    package func waitingCount(for destination: PartitionID) -> Int { streams[destination]?.waiting.count ?? 0 }
+
+    /// Letters for a destination behind the one numbered `sequence`, oldest first.
+    ///
+    /// - Parameter source: the partition that owns this outbox.
+    package func letters(
+        for destination: PartitionID,
+        after sequence: UInt64,
+        limit: Int,
+        from source: PartitionID
+    ) -> [Letter] {
+        guard let stream = streams[destination] else { return [] }
+        let start = stream.waiting.partitioningIndex { $0.sequence > sequence }
+        return stream.waiting[start...].prefix(limit).map { waiting in
+            Letter(
+                source: source,
+                incarnation: stream.incarnation,
+                sequence: waiting.sequence,
+                predecessor: waiting.predecessor,
+                message: waiting.message
+            )
+        }
+    }
+
+    /// Applies that destinations have taken letters: what all of its destinations have is removed.
+    func trim(_ receipts: [MailReceipt], in transaction: Transaction) {
+        for receipt in receipts {
+            guard var stream = streams[receipt.partition], stream.incarnation == receipt.incarnation,
+                receipt.sequence > stream.acknowledged, receipt.sequence <= stream.lastSequence
+            else { continue }
+            stream.acknowledged = receipt.sequence
+            while let first = stream.waiting.first, first.sequence <= receipt.sequence {
+                stream.waiting.removeFirst()
+                let left = (untaken[first.sequence] ?? 1) - 1
+                untaken[first.sequence] = left > 0 ? left : nil
+                if left <= 0 {
+                    transaction.delete(keys.of(.outbox, first.sequence))
+                }
+            }
+            streams[receipt.partition] = stream
+            transaction.put(keys.of(.outboxStream, UInt64(receipt.partition.rawValue)), receipt)
+        }
+    }
+}
+
+/// A letter as the outbox stores it.
+private struct OutboxRecord: BinaryCodable {
+    let destinations: [PartitionID]
+    let message: MailMessage
+
+    init(destinations: [PartitionID], message: MailMessage) {
+        self.destinations = destinations
+        self.message = message
+    }
+
+    func encode(into writer: inout BinaryWriter) {
+        writer.writeArray(destinations) { $0.write($1) }
+        writer.write(message)
+    }
+
+    init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        destinations = try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in
+            try reader.readPartition()
+        }
+        message = try reader.read()
+    }
+}
+
+extension Deque {
+    /// The index of the first element that satisfies a predicate which all later ones satisfy too.
+    fileprivate func partitioningIndex(_ predicate: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(self[middle]) {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return low
+    }
+}

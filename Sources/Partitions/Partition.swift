@@ -1,0 +1,215 @@
+package import Model
+package import Store
+
+/// One partition: a deterministic state machine over its part of the database.
+///
+/// `apply` takes the log's entries in order and is the only thing that changes the truth: users, names, edges, tweets,
+/// author lists, outbox and inbox. Everything that an entry does, the applied index included, is written in one
+/// batch. Home lists, follower arrays and read times are caches: reads build them, entries keep them up or drop
+/// them, and no answer depends on them.
+///
+/// Confined to one thread (its event loop). Calls read the database and may block on the disk.
+package final class Partition {
+    package let id: PartitionID
+    package let layout: PartitionLayout
+    package let settings: PartitionSettings
+    /// Names this run of this replica; a `Position` of another run means nothing here.
+    let incarnation: UInt64
+
+    let database: Database
+    let keys: Keys
+    let transaction: Transaction
+    let outboxStore: Outbox
+    let inbox: Inbox
+    let homeLists: HomeLists
+    let localFollowers: LocalFollowers
+    var pulledAuthors: Set<UserID>
+    package private(set) var pendingDeletions: Set<UserID>
+
+    private(set) var meta: PartitionMeta
+    private(set) var current = EntryContext(index: 0, time: 0, mintedID: 0)
+    private var settled: [Settled] = []
+    /// What happened since the partition was opened, for metrics and tests.
+    package var statistics = PartitionStatistics()
+
+    /// Opens the partition as the database has it. Entries behind `appliedIndex` are to be applied again.
+    package init(
+        id: PartitionID,
+        layout: PartitionLayout,
+        database: Database,
+        settings: PartitionSettings,
+        incarnation: UInt64
+    ) throws(PartitionFailure) {
+        self.id = id
+        self.layout = layout
+        self.settings = settings
+        self.database = database
+        self.incarnation = incarnation
+        keys = Keys(partition: id)
+        transaction = Transaction(database: database)
+        meta = try database.record(keys.of(.meta)) ?? PartitionMeta()
+        outboxStore = try Outbox(database: database, keys: keys)
+        inbox = try Inbox(database: database, keys: keys)
+        homeLists = try HomeLists(database: database, keys: keys, limit: settings.largestHomeLists)
+        localFollowers = LocalFollowers(database: database, keys: keys, limit: settings.followerCacheEntries)
+        pulledAuthors = try Partition.users(under: keys.of(.pullState), in: database)
+        pendingDeletions = try Partition.users(under: keys.of(.deletion), in: database)
+    }
+
+    /// The last entry whose effects reads see.
+    package var appliedIndex: LogIndex { meta.appliedIndex }
+
+    /// When the last applied entry entered the log.
+    package var lastTime: Microseconds { meta.lastTime }
+
+    /// The largest id minted by applied entries.
+    package var lastID: UInt64 { meta.lastID }
+
+    /// Letters on their way to other partitions.
+    package var outbox: Outbox { outboxStore }
+
+    /// The applied index that would be found after a crash now: the log is needed from behind it.
+    package static func persistedAppliedIndex(
+        of id: PartitionID,
+        in database: Database
+    ) throws(PartitionFailure) -> LogIndex {
+        let bytes: [UInt8]?
+        do throws(StoreError) {
+            bytes = try database.persistedValue(for: Keys(partition: id).of(.meta))
+        } catch {
+            throw .store(error)
+        }
+        guard let bytes else { return 0 }
+        let meta: PartitionMeta = try decode(bytes)
+        return meta.appliedIndex
+    }
+
+    /// Applies the next entry of the log.
+    ///
+    /// - Throws: where the partition cannot go on; it must not be used again then.
+    package func apply(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Applied {
+        guard index == meta.appliedIndex + 1 else {
+            throw .broken("entry \(index) behind \(meta.appliedIndex)")
+        }
+        current = EntryContext(index: index, time: entry.time, mintedID: entry.mintedID)
+        settled = []
+        meta.lastID = max(meta.lastID, entry.mintedID)
+        var outcome = try executeOnce(entry.command)
+        if case .waiting(let settlement, _) = outcome, let result = settledResult(of: settlement) {
+            outcome = result.outcome
+        }
+        meta.appliedIndex = index
+        meta.lastTime = entry.time
+        transaction.putBlindly(keys.of(.meta), meta.encoded())
+        try transaction.commit()
+        return Applied(outcome: outcome, settled: settled)
+    }
+
+    /// Carries a command out, or answers what it came to the first time, where it carries a key seen before.
+    private func executeOnce(_ command: Command) throws(PartitionFailure) -> Outcome {
+        guard let key = command.key, let actor = command.actor else { return try execute(command) }
+        try forgetExpiredResults()
+        if let remembered = try rememberedOutcome(of: command, key: key, actor: actor) { return remembered }
+        let outcome = try execute(command)
+        remember(outcome, of: command, key: key, actor: actor)
+        return outcome
+    }
+
+    private func execute(_ command: Command) throws(PartitionFailure) -> Outcome {
+        switch command {
+        case .createUser(let command): try createUser(command)
+        case .updateUser(let command): try updateUser(command)
+        case .deleteUser(let command): try deleteUser(command)
+        case .follow(let command): try follow(command)
+        case .unfollow(let command): try unfollow(command)
+        case .postTweet(let command): try postTweet(command)
+        case .deleteTweet(let command): try deleteTweet(command)
+        case .receiveMail(let letters): try receiveMail(letters)
+        case .trimOutbox(let receipts): trimOutbox(receipts)
+        case .continueDeletion(let user): try continueDeletion(of: user)
+        }
+    }
+
+    /// Answers a read from the state as of `appliedIndex`.
+    ///
+    /// - Parameter now: when the read happens, in milliseconds, for the caches' bookkeeping only.
+    package func read(_ query: Query, now: Milliseconds) throws(PartitionFailure) -> Result<Answer, Refusal> {
+        switch query {
+        case .users(let users): .success(.users(try views(of: users)))
+        case .userNamed(let name): .success(.userID(try user(named: name)))
+        case .following(let user, let count, let cursor):
+            try edges(of: user, .followingByTime, count: count, after: cursor)
+        case .followers(let user, let count, let cursor):
+            try edges(of: user, .followerByTime, count: count, after: cursor)
+        case .follows(let user, let other): try follows(user, other)
+        case .tweets(let tweets): .success(.tweets(try views(of: tweets)))
+        case .home(let query): try home(query, now: now)
+        case .userTimeline(let user, let count, let before, let withTexts):
+            try userTimeline(of: user, count: count, before: before, withTexts: withTexts)
+        }
+    }
+
+    // MARK: What the parts of the state machine share
+
+    /// Sends a message: by the outbox to other partitions, at once where it is for this one.
+    func send(_ message: MailMessage, to destinations: [PartitionID]) throws(PartitionFailure) {
+        let others = destinations.filter { $0 != id }
+        if !others.isEmpty {
+            meta.outboxSequence += 1
+            outboxStore.append(message, sequence: meta.outboxSequence, to: others, in: transaction)
+        }
+        if others.count < destinations.count {
+            try receive(message, from: id)
+        }
+    }
+
+    func settle(_ settlement: Settlement, _ result: Result<Answer, Refusal>) {
+        settled.append(Settled(settlement: settlement, result: result))
+    }
+
+    /// What the entry being applied has settled already.
+    func settledResult(of settlement: Settlement) -> Result<Answer, Refusal>? {
+        settled.first { $0.settlement == settlement }?.result
+    }
+
+    /// Mints an id while an entry is applied: the next after the last, whatever the clock says, so that all replicas
+    /// mint the same.
+    func mintWhileApplying() -> UInt64 {
+        meta.lastID = Snowflake.next(after: meta.lastID, at: current.time / 1000, partition: id)
+        return meta.lastID
+    }
+
+    func noteDeletion(of user: UserID, isPending: Bool) {
+        if isPending {
+            pendingDeletions.insert(user)
+        } else {
+            pendingDeletions.remove(user)
+        }
+    }
+
+    private static func users(under prefix: [UInt8], in database: Database) throws(PartitionFailure) -> Set<UserID> {
+        var users: Set<UserID> = []
+        try database.forEach(prefix: prefix) { key, _ throws(PartitionFailure) in
+            users.insert(UserID(try Keys.integer(Array(key.prefix(11)))))
+            return true
+        }
+        return users
+    }
+}
+
+/// The entry that is being applied.
+struct EntryContext {
+    let index: LogIndex
+    let time: Microseconds
+    let mintedID: UInt64
+}
+
+extension Result<Answer, Refusal> {
+    /// As the outcome of a command.
+    package var outcome: Outcome {
+        switch self {
+        case .success(let answer): .done(answer)
+        case .failure(let refusal): .refused(refusal)
+        }
+    }
+}

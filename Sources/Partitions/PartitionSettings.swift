@@ -1,0 +1,23 @@
+/// What an operator can set about partitions. The same on all nodes of a cluster.
+package struct PartitionSettings: Sendable, Equatable {
+    /// References kept in an author list and in a home list, 1 to 65,535.
+    package var listCap = 800
+    /// How many users one user may follow.
+    package var largestFollowing = 5_000
+    /// Authors with more followers than this in one partition are pulled there: merged when their followers read,
+    /// not pushed when they post. They are pushed again below half of it.
+    package var pullThreshold = 4_096
+    /// Home lists kept in one partition; beyond it those not read for longest go.
+    package var largestHomeLists = 1_000_000
+    /// Followers of authors kept in memory for fan-out, over all authors of one partition.
+    package var followerCacheEntries = 4_000_000
+    /// How long a result under a `KEY` is remembered, in microseconds of log time.
+    package var idempotencyMicroseconds: UInt64 = 24 * 3_600 * 1_000_000
+    /// A tweet that arrives later than this after its minting drops the lists it belongs into instead of joining
+    /// them, so that "what is new" misses none. In microseconds of log time.
+    package var lateArrivalMicroseconds: UInt64 = 10 * 1_000_000
+    /// Keys that one slice of a user's deletion removes.
+    package var deletionSlice = 500
+
+    package init() {}
+}

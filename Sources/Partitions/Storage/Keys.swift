@@ -1,0 +1,87 @@
+internal import Model
+
+/// The kinds of keys under a partition's prefix. The numbers are part of the storage format.
+enum KeyKind: UInt8 {
+    case meta = 1
+    case user = 2
+    case name = 3
+    case following = 4
+    case followingByTime = 5
+    case follower = 6
+    case followerByTime = 7
+    case localFollower = 8
+    case presence = 9
+    case subscribers = 10
+    case tweet = 11
+    case tweetByAuthor = 12
+    case reply = 13
+    case authorList = 14
+    case homeList = 15
+    case homeHeader = 16
+    case pullState = 17
+    case outbox = 18
+    case outboxStream = 19
+    case inboxStream = 20
+    case idempotency = 21
+    case idempotencyByTime = 22
+    case deletion = 23
+}
+
+/// Builds a partition's keys: 2 bytes of partition, 1 of kind, then the parts, integers big-endian so that they sort.
+struct Keys {
+    private let prefix: [UInt8]
+
+    init(partition: PartitionID) {
+        prefix = [UInt8(partition.rawValue >> 8), UInt8(truncatingIfNeeded: partition.rawValue)]
+    }
+
+    func of(_ kind: KeyKind) -> [UInt8] {
+        [prefix[0], prefix[1], kind.rawValue]
+    }
+
+    func of(_ kind: KeyKind, _ first: UInt64) -> [UInt8] {
+        var key = [UInt8]()
+        key.reserveCapacity(11)
+        append(kind, first, to: &key)
+        return key
+    }
+
+    func of(_ kind: KeyKind, _ first: UInt64, _ second: UInt64) -> [UInt8] {
+        var key = [UInt8]()
+        key.reserveCapacity(19)
+        append(kind, first, to: &key)
+        Keys.append(second, to: &key)
+        return key
+    }
+
+    func of(_ kind: KeyKind, _ first: UInt64, _ second: UInt64, _ third: UInt64) -> [UInt8] {
+        var key = [UInt8]()
+        key.reserveCapacity(27)
+        append(kind, first, to: &key)
+        Keys.append(second, to: &key)
+        Keys.append(third, to: &key)
+        return key
+    }
+
+    func of(_ kind: KeyKind, _ bytes: some Sequence<UInt8>) -> [UInt8] {
+        of(kind) + bytes
+    }
+
+    private func append(_ kind: KeyKind, _ first: UInt64, to key: inout [UInt8]) {
+        key.append(prefix[0])
+        key.append(prefix[1])
+        key.append(kind.rawValue)
+        Keys.append(first, to: &key)
+    }
+
+    private static func append(_ value: UInt64, to key: inout [UInt8]) {
+        withUnsafeBytes(of: value.bigEndian) { key.append(contentsOf: $0) }
+    }
+
+    /// The integer that the last 8 bytes of a key spell, `offset` integers before the end.
+    static func integer(_ key: [UInt8], fromEnd offset: Int = 0) throws(PartitionFailure) -> UInt64 {
+        let end = key.count - 8 * offset
+        guard end >= 11, end <= key.count else { throw .damaged("key of \(key.count) bytes") }
+        return key[(end - 8)..<end].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,108 @@
+internal import Model
+internal import Store
+
+/// The effects of one log entry: reads see the writes before them, and all of it is written at once.
+final class Transaction {
+    private let database: Database
+    private let batch = WriteBatch()
+    private var overlay: [[UInt8]: [UInt8]?] = [:]
+
+    init(database: Database) {
+        self.database = database
+    }
+
+    func value(_ key: [UInt8]) throws(PartitionFailure) -> [UInt8]? {
+        if let written = overlay[key] { return written }
+        return try database.read(key)
+    }
+
+    func contains(_ key: [UInt8]) throws(PartitionFailure) -> Bool {
+        try value(key) != nil
+    }
+
+    func record<Record: BinaryDecodable>(_ key: [UInt8], as type: Record.Type = Record.self) throws(PartitionFailure)
+        -> Record?
+    {
+        guard let bytes = try value(key) else { return nil }
+        return try decode(bytes)
+    }
+
+    func put(_ key: [UInt8], _ value: [UInt8]) {
+        overlay[key] = .some(value)
+        batch.put(key, value)
+    }
+
+    func put(_ key: [UInt8], _ record: some BinaryEncodable) {
+        put(key, record.encoded())
+    }
+
+    func delete(_ key: [UInt8]) {
+        overlay[key] = .some(nil)
+        batch.delete(key)
+    }
+
+    /// Joins a list operand with what is stored. Lists are not read within the transaction that changes them.
+    func merge(_ key: [UInt8], _ operand: [UInt8]) {
+        batch.merge(key, operand)
+    }
+
+    /// Writes a value that no later read of this transaction asks for.
+    func putBlindly(_ key: [UInt8], _ value: [UInt8]) {
+        batch.put(key, value)
+    }
+
+    func commit() throws(PartitionFailure) {
+        do throws(StoreError) {
+            try database.write(batch)
+        } catch {
+            throw .store(error)
+        }
+        overlay.removeAll(keepingCapacity: true)
+        batch.clear()
+    }
+}
+
+/// Reads a stored value of ours.
+func decode<Record: BinaryDecodable>(_ bytes: [UInt8]) throws(PartitionFailure) -> Record {
+    do throws(BinaryDecodingError) {
+        return try Record(decoding: bytes)
+    } catch {
+        throw .damaged("\(Record.self): \(error)")
+    }
+}
+
+extension Database {
+    func read(_ key: [UInt8]) throws(PartitionFailure) -> [UInt8]? {
+        do throws(StoreError) {
+            return try value(for: key)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    func record<Record: BinaryDecodable>(_ key: [UInt8], as type: Record.Type = Record.self) throws(PartitionFailure)
+        -> Record?
+    {
+        guard let bytes = try read(key) else { return nil }
+        return try decode(bytes)
+    }
+
+    /// Calls `body` with each key under `prefix` from `start` on, until it returns false.
+    func forEach(
+        prefix: [UInt8],
+        from start: [UInt8]? = nil,
+        _ body: (_ key: [UInt8], _ value: [UInt8]) throws(PartitionFailure) -> Bool
+    ) throws(PartitionFailure) {
+        var iterator = scan(prefix: prefix)
+        if let start { iterator.seek(to: start) }
+        while true {
+            let pair: (key: [UInt8], value: [UInt8])?
+            do throws(StoreError) {
+                pair = try iterator.next()
+            } catch {
+                throw .store(error)
+            }
+            guard let pair, try body(pair.key, pair.value) else { return }
+        }
+    }
+}

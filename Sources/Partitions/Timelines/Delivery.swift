@@ -1,0 +1,72 @@
+internal import Model
+
+/// What mail of an author's partition does to the lists of this one.
+extension Partition {
+    /// The author's list so far, in answer to the first follow here.
+    func backfill(_ author: UserID, generation: LogIndex, list: SortedList) throws(PartitionFailure) {
+        guard var presence = try presence(of: author), presence.generation == generation, !presence.isActive else {
+            statistics.oldGenerationMail += 1
+            return
+        }
+        presence.isActive = true
+        try put(presence, of: author)
+        let arrived = SortedList(
+            cap: settings.listCap,
+            entries: list.entries.lazy.map { $0.arriving(at: self.current.index) }
+        )
+        transaction.put(keys.of(.authorList, author.rawValue), arrived.stored())
+        // Lists built since the follow lack the author.
+        try dropHomeLists(ofFollowersOf: author)
+        statistics.backfills += 1
+        settle(.backfill(author: author, generation: generation), .success(.integer(1)))
+    }
+
+    /// A new tweet of an author whom users here follow: into the author's list, and into the home lists of those who
+    /// read, unless the author is pulled.
+    func deliver(
+        _ tweet: TweetID,
+        by author: UserID,
+        replyTo: UserID?,
+        from source: PartitionID
+    ) throws(PartitionFailure) {
+        guard let presence = try presence(of: author), presence.isActive else {
+            statistics.oldGenerationMail += 1
+            return
+        }
+        let stored = operand(ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index))
+        if source != id {
+            transaction.merge(keys.of(.authorList, author.rawValue), stored)
+        }
+        statistics.deliveries += 1
+        guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
+        if isLate(tweet) {
+            statistics.lateArrivals += 1
+            return try dropHomeLists(ofFollowersOf: author)
+        }
+        try push(stored, ofFollowersOf: author)
+    }
+
+    /// A deleted tweet: marked in the lists that have it.
+    func remove(_ tweet: TweetID, by author: UserID) throws(PartitionFailure) {
+        guard let presence = try presence(of: author), presence.isActive else {
+            statistics.oldGenerationMail += 1
+            return
+        }
+        statistics.removals += 1
+        let mark = operand(ListEntry(tweet: tweet, arrival: current.index, isRemoved: true))
+        transaction.merge(keys.of(.authorList, author.rawValue), mark)
+        guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
+        try push(mark, ofFollowersOf: author)
+    }
+
+    private func push(_ operand: [UInt8], ofFollowersOf author: UserID) throws(PartitionFailure) {
+        for follower in try localFollowers.of(author) where homeLists.contains(follower) {
+            transaction.merge(keys.of(.homeList, follower.rawValue), operand)
+            statistics.materializedDeliveries += 1
+        }
+    }
+
+    private func isLate(_ tweet: TweetID) -> Bool {
+        Snowflake.time(of: tweet.rawValue) * 1000 + settings.lateArrivalMicroseconds < current.time
+    }
+}

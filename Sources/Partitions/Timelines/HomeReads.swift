@@ -1,0 +1,179 @@
+package import Model
+internal import Store
+
+/// Reading a home timeline: from the reader's list, which a read builds where there is none, and below it from the
+/// lists of everyone they follow.
+///
+/// What is visible never depends on which: the author lists of everyone the reader follows and their own, merged
+/// newest first, less the removed and the replies to people whom the reader does not follow.
+extension Partition {
+    func home(_ query: HomeQuery, now: Milliseconds) throws(PartitionFailure) -> Result<Answer, Refusal> {
+        guard try user(query.reader) != nil else { return .failure(.notFound(query.reader)) }
+        var page = HomePage(query)
+        let header: HomeLists.Header
+        if let existing = homeLists.header(of: query.reader, now: now) {
+            statistics.homeReadsFromList += 1
+            header = existing
+        } else {
+            statistics.homeReadsComputed += 1
+            header = try build(query.reader, now: now)
+        }
+        let isSinceHonoured = try readList(header, into: &page)
+        statistics.refilledPages += page.isRefilled ? 1 : 0
+        return .success(
+            .home(
+                Page(items: page.items, next: page.next),
+                position: Position(incarnation: incarnation, index: meta.appliedIndex, time: meta.lastTime),
+                isSinceHonoured: isSinceHonoured
+            )
+        )
+    }
+
+    /// Reads the stored list with the lists of the authors it lacks, then goes on below its floor.
+    ///
+    /// - Returns: whether the page holds only what arrived after `query.since`.
+    private func readList(_ header: HomeLists.Header, into page: inout HomePage) throws(PartitionFailure) -> Bool {
+        guard let list = try packedList(.homeList, of: page.query.reader) else {
+            throw .broken("reader \(page.query.reader) has a home list header and no list")
+        }
+        let isSinceHonoured = canHonourSince(page.query.since, header, list)
+        page.arrivedAfter = isSinceHonoured ? page.query.since?.index : nil
+        var sources = [TimelineMerge.Source(list: list, isOwn: false, before: page.query.before)]
+        for author in header.lacking {
+            guard let lacking = try packedList(.authorList, of: author) else { continue }
+            sources.append(TimelineMerge.Source(list: lacking, isOwn: false, before: page.query.before))
+        }
+        var merge = TimelineMerge(sources)
+        // What arrived since a position is above the floor, or in the lists that are not part of the home list.
+        let floor = isSinceHonoured ? nil : list.floor
+        while !page.isComplete, let newest = merge.newest {
+            if let floor, newest < floor { break }
+            guard let entry = merge.next() else { break }
+            try take(entry, into: &page)
+        }
+        if let floor, !page.isComplete {
+            statistics.pagesBelowList += 1
+            page.limitBelow(floor)
+            try readAuthorLists(into: &page)
+        }
+        return isSinceHonoured
+    }
+
+    /// Whether the list has stood, whole, since the position: nothing that arrived after it can be missing.
+    private func canHonourSince(_ since: Position?, _ header: HomeLists.Header, _ list: PackedList) -> Bool {
+        guard let since, since.incarnation == incarnation, since.index <= meta.appliedIndex,
+            header.builtAt <= since.index
+        else { return false }
+        // A full list may have trimmed a tweet that arrived late, but none that arrived later than the bound on
+        // lateness allows: those drop the list.
+        guard let floor = list.floor else { return true }
+        return Snowflake.time(of: floor.rawValue) * 1000 + settings.lateArrivalMicroseconds < since.time
+    }
+
+    private func readAuthorLists(into page: inout HomePage) throws(PartitionFailure) {
+        let sources = try authorSources(of: page.query.reader, before: page.before)
+        var merge = TimelineMerge(sources)
+        while !page.isComplete, let entry = merge.next() {
+            try take(entry, into: &page)
+        }
+    }
+
+    private func take(_ entry: ListEntry, into page: inout HomePage) throws(PartitionFailure) {
+        if let bound = page.arrivedAfter, entry.arrival <= bound { return }
+        page.take(entry, isVisible: try isVisible(entry, in: &page))
+    }
+
+    /// Replies are seen by those who follow the one replied to, and by the one replied to.
+    private func isVisible(_ entry: ListEntry, in page: inout HomePage) throws(PartitionFailure) -> Bool {
+        if entry.isRemoved { return false }
+        guard let other = entry.replyTo, other != page.query.reader else { return true }
+        if let known = page.followed[other] { return known }
+        let follows = try database.read(keys.of(.following, page.query.reader.rawValue, other.rawValue)) != nil
+        page.followed[other] = follows
+        return follows
+    }
+
+    /// The author lists that make up a reader's timeline.
+    private func authorSources(
+        of reader: UserID,
+        before: TweetID?,
+        excluding excluded: Set<UserID> = []
+    ) throws(PartitionFailure) -> [TimelineMerge.Source] {
+        var sources: [TimelineMerge.Source] = []
+        if let own = try packedList(.authorList, of: reader) {
+            sources.append(TimelineMerge.Source(list: own, isOwn: true, before: before))
+        }
+        for author in try followed(by: reader) where !excluded.contains(author) {
+            guard let list = try packedList(.authorList, of: author) else { continue }
+            sources.append(TimelineMerge.Source(list: list, isOwn: false, before: before))
+        }
+        return sources
+    }
+
+    private func followed(by reader: UserID) throws(PartitionFailure) -> [UserID] {
+        var authors: [UserID] = []
+        try database.forEach(prefix: keys.of(.following, reader.rawValue)) { key, _ throws(PartitionFailure) in
+            authors.append(UserID(try Keys.integer(key)))
+            return true
+        }
+        return authors
+    }
+
+    /// Builds and stores a reader's home list, so that entries keep it up from now on.
+    private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.Header {
+        let lacking = try pulledAuthors.isEmpty ? [] : followed(by: reader).filter { pulledAuthors.contains($0) }
+        var merge = TimelineMerge(try authorSources(of: reader, before: nil, excluding: Set(lacking)))
+        var entries: [ListEntry] = []
+        while entries.count < settings.listCap, let entry = merge.next() {
+            entries.append(entry)
+        }
+        let batch = WriteBatch()
+        let header = HomeLists.Header(builtAt: meta.appliedIndex, lacking: lacking, lastRead: now)
+        homeLists.store(SortedList(cap: settings.listCap, entries: entries), header, of: reader, in: batch)
+        statistics.homeListsBuilt += 1
+        try write(batch)
+        return header
+    }
+
+    /// Drops home lists that nobody has read since `horizon`, a bounded number at a time.
+    ///
+    /// - Parameter startedAt: when the process started; lists from before count as read then.
+    /// - Returns: whether there may be more.
+    package func dropUnreadHomeLists(
+        since horizon: Milliseconds,
+        startedAt: Milliseconds
+    ) throws(PartitionFailure) -> Bool {
+        let batch = WriteBatch()
+        let slice = 1000
+        let dropped = homeLists.dropUnread(since: horizon, startedAt: startedAt, limit: slice, in: batch)
+        statistics.homeListsDropped += UInt64(dropped)
+        if dropped > 0 { try write(batch) }
+        return dropped == slice
+    }
+
+    /// How many readers have a home list.
+    package var homeListCount: Int { homeLists.count }
+
+    /// Forgets a reader's home list. For tests: no answer changes.
+    package func dropHomeList(of reader: UserID) throws(PartitionFailure) {
+        homeLists.drop(reader, in: transaction, &statistics)
+        try transaction.commit()
+    }
+
+    private func write(_ batch: WriteBatch) throws(PartitionFailure) {
+        do throws(StoreError) {
+            try database.write(batch)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    private func packedList(_ kind: KeyKind, of owner: UserID) throws(PartitionFailure) -> PackedList? {
+        guard let bytes = try database.read(keys.of(kind, owner.rawValue)) else { return nil }
+        do throws(BinaryDecodingError) {
+            return try PackedList(stored: bytes)
+        } catch {
+            throw .damaged("list of user \(owner): \(error)")
+        }
+    }
+}

@@ -1,0 +1,60 @@
+internal import Model
+internal import Store
+
+/// The followers that an author has in this partition, as arrays in memory: a bounded cache of the edges.
+final class LocalFollowers {
+    private let database: Database
+    private let keys: Keys
+    private let limit: Int
+    private var cached: [UserID: [UserID]] = [:]
+    private var cachedCount = 0
+
+    /// - Parameter limit: how many users all arrays may hold together.
+    init(database: Database, keys: Keys, limit: Int) {
+        self.database = database
+        self.keys = keys
+        self.limit = limit
+    }
+
+    /// The author's followers here. Reads the edges where the array is not in memory.
+    func of(_ author: UserID) throws(PartitionFailure) -> [UserID] {
+        if let followers = cached[author] { return followers }
+        var followers: [UserID] = []
+        try database.forEach(prefix: keys.of(.localFollower, author.rawValue)) { key, _ throws(PartitionFailure) in
+            followers.append(UserID(try Keys.integer(key)))
+            return true
+        }
+        makeRoom(for: followers.count)
+        cached[author] = followers
+        cachedCount += followers.count
+        return followers
+    }
+
+    func insert(_ follower: UserID, of author: UserID) {
+        guard cached[author] != nil else { return }
+        cached[author, default: []].append(follower)
+        cachedCount += 1
+    }
+
+    func remove(_ follower: UserID, of author: UserID) {
+        // Taken out of the dictionary while it changes, so that the array is not copied.
+        guard var followers = cached.removeValue(forKey: author) else { return }
+        if let position = followers.firstIndex(of: follower) {
+            followers.swapAt(position, followers.count - 1)
+            followers.removeLast()
+            cachedCount -= 1
+        }
+        cached[author] = followers
+    }
+
+    func forget(_ author: UserID) {
+        cachedCount -= cached.removeValue(forKey: author)?.count ?? 0
+    }
+
+    /// Any array may go: it is read again when its author posts.
+    private func makeRoom(for count: Int) {
+        while cachedCount + count > limit, let victim = cached.keys.first {
+            forget(victim)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+internal import Model
+
+/// Merges stored lists newest first; a tweet that is in several comes once, removed if it is removed in any.
+struct TimelineMerge {
+    /// One list on its way through the merge.
+    struct Source {
+        let list: PackedList
+        /// Whether it is the reader's own: they see all of it, whoever they reply to.
+        let isOwn: Bool
+        var index: Int
+
+        init(list: PackedList, isOwn: Bool, before: TweetID?) {
+            self.list = list
+            self.isOwn = isOwn
+            index = before.map { list.firstIndex(below: $0) } ?? 0
+        }
+
+        var entry: ListEntry? {
+            guard let entry = list.entry(at: index) else { return nil }
+            return isOwn ? entry.withoutReplyTo() : entry
+        }
+    }
+
+    /// A binary heap by the newest entry of each source.
+    private var heap: [(head: ListEntry, source: Source)] = []
+
+    init(_ sources: [Source]) {
+        heap.reserveCapacity(sources.count)
+        for source in sources {
+            guard let head = source.entry else { continue }
+            heap.append((head, source))
+        }
+        for index in (0..<(heap.count / 2)).reversed() {
+            siftDown(from: index)
+        }
+    }
+
+    /// The id of the entry that `next` will return.
+    var newest: TweetID? { heap.first?.head.tweet }
+
+    mutating func next() -> ListEntry? {
+        guard var entry = heap.first?.head else { return nil }
+        advance()
+        while let other = heap.first?.head, other.tweet == entry.tweet {
+            entry = entry.joined(with: other)
+            advance()
+        }
+        return entry
+    }
+
+    private mutating func advance() {
+        heap[0].source.index += 1
+        if let head = heap[0].source.entry {
+            heap[0].head = head
+        } else {
+            heap.swapAt(0, heap.count - 1)
+            heap.removeLast()
+        }
+        siftDown(from: 0)
+    }
+
+    private mutating func siftDown(from start: Int) {
+        var parent = start
+        while true {
+            var newest = parent
+            let left = 2 * parent + 1
+            if left < heap.count, heap[left].head.tweet > heap[newest].head.tweet { newest = left }
+            if left + 1 < heap.count, heap[left + 1].head.tweet > heap[newest].head.tweet { newest = left + 1 }
+            guard newest != parent else { return }
+            heap.swapAt(parent, newest)
+            parent = newest
+        }
+    }
+}

@@ -1,0 +1,142 @@
+internal import Model
+
+/// Tweets in their author's partition, and the author lists made of them.
+extension Partition {
+    func postTweet(_ command: PostTweet) throws(PartitionFailure) -> Outcome {
+        guard var author = try user(command.author) else { return .refused(.notFound(command.author)) }
+        let tweet = TweetID(current.mintedID)
+        author.tweets += 1
+        put(author, of: command.author)
+        transaction.put(
+            keys.of(.tweet, tweet.rawValue),
+            TweetRecord(
+                author: command.author,
+                text: command.text,
+                replyTo: command.replyTo,
+                replyToAuthor: command.replyToAuthor,
+                quoteOf: command.quote
+            )
+        )
+        transaction.put(keys.of(.tweetByAuthor, command.author.rawValue, ~tweet.rawValue), [])
+
+        // A reply to oneself is a thread: everyone who follows the author sees it.
+        let replyTo = command.replyToAuthor == command.author ? nil : command.replyToAuthor
+        let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
+        merge(entry, into: .authorList, of: command.author)
+        if homeLists.contains(command.author) {
+            merge(entry.withoutReplyTo(), into: .homeList, of: command.author)
+            statistics.materializedDeliveries += 1
+        }
+        if let parent = command.replyTo, let partition = layout.partition(of: parent) {
+            try send(.replyChanged(parent: parent, reply: tweet, isAdded: true), to: [partition])
+        }
+        try send(
+            .delivery(author: command.author, tweet: tweet, replyTo: replyTo),
+            to: try subscribers(of: command.author).partitions)
+        return .done(.tweetID(tweet))
+    }
+
+    func deleteTweet(_ command: DeleteTweet) throws(PartitionFailure) -> Outcome {
+        guard var author = try user(command.author) else { return .refused(.notFound(command.author)) }
+        let stored: TweetRecord? = try transaction.record(keys.of(.tweet, command.tweet.rawValue))
+        guard let record = stored, !record.isDeleted else { return .done(.integer(0)) }
+        guard record.author == command.author else {
+            return .refused(.forbidden("tweet \(command.tweet) is not by user \(command.author)"))
+        }
+        author.tweets -= min(1, author.tweets)
+        put(author, of: command.author)
+        transaction.delete(keys.of(.tweetByAuthor, command.author.rawValue, ~command.tweet.rawValue))
+        try erase(command.tweet)
+        let mark = ListEntry(tweet: command.tweet, arrival: current.index, isRemoved: true)
+        merge(mark, into: .authorList, of: command.author)
+        if homeLists.contains(command.author) {
+            merge(mark, into: .homeList, of: command.author)
+        }
+        try send(
+            .removal(author: command.author, tweet: command.tweet),
+            to: try subscribers(of: command.author).partitions)
+        return .done(.integer(1))
+    }
+
+    /// Leaves a mark where a tweet was, without its text, and takes it from its parent's replies.
+    func erase(_ tweet: TweetID) throws(PartitionFailure) {
+        let key = keys.of(.tweet, tweet.rawValue)
+        guard var record: TweetRecord = try transaction.record(key), !record.isDeleted else { return }
+        record.isDeleted = true
+        record.text = ""
+        transaction.put(key, record)
+        if let parent = record.replyTo, let partition = layout.partition(of: parent) {
+            try send(.replyChanged(parent: parent, reply: tweet, isAdded: false), to: [partition])
+        }
+    }
+
+    /// Mail: a tweet of this partition has a reply more or less.
+    func replyChanged(parent: TweetID, reply: TweetID, isAdded: Bool) throws(PartitionFailure) {
+        let key = keys.of(.tweet, parent.rawValue)
+        let replyKey = keys.of(.reply, parent.rawValue, reply.rawValue)
+        guard var record: TweetRecord = try transaction.record(key),
+            try transaction.contains(replyKey) != isAdded
+        else { return }
+        if isAdded {
+            transaction.put(replyKey, [])
+            record.replies += 1
+        } else {
+            transaction.delete(replyKey)
+            record.replies -= min(1, record.replies)
+        }
+        transaction.put(key, record)
+    }
+
+    func authorList(of author: UserID) throws(PartitionFailure) -> SortedList {
+        try database.record(keys.of(.authorList, author.rawValue)) ?? SortedList(cap: settings.listCap)
+    }
+
+    func merge(_ entry: ListEntry, into kind: KeyKind, of owner: UserID) {
+        transaction.merge(keys.of(kind, owner.rawValue), operand(entry))
+    }
+
+    func operand(_ entry: ListEntry) -> [UInt8] {
+        SortedList(cap: settings.listCap, entries: CollectionOfOne(entry)).stored()
+    }
+
+    func views(of tweets: [TweetID]) throws(PartitionFailure) -> [Tweet?] {
+        var views: [Tweet?] = []
+        views.reserveCapacity(tweets.count)
+        for id in tweets {
+            views.append(try view(of: id))
+        }
+        return views
+    }
+
+    private func view(of id: TweetID) throws(PartitionFailure) -> Tweet? {
+        guard let record: TweetRecord = try database.record(keys.of(.tweet, id.rawValue)), !record.isDeleted,
+            try user(record.author) != nil
+        else { return nil }
+        return record.view(id)
+    }
+
+    /// A page of one author's tweets, all of them, newest first.
+    func userTimeline(
+        of author: UserID,
+        count: Int,
+        before: TweetID?,
+        withTexts: Bool
+    ) throws(PartitionFailure) -> Result<Answer, Refusal> {
+        guard try user(author) != nil else { return .failure(.notFound(author)) }
+        let start = before.map { keys.of(.tweetByAuthor, author.rawValue, ~$0.rawValue) + [0] }
+        var items: [TweetID] = []
+        var hasMore = false
+        try database.forEach(prefix: keys.of(.tweetByAuthor, author.rawValue), from: start) {
+            key, _ throws(PartitionFailure) in
+            guard items.count < count else {
+                hasMore = true
+                return false
+            }
+            items.append(TweetID(~(try Keys.integer(key))))
+            return true
+        }
+        let next = hasMore ? items.last : nil
+        guard withTexts else { return .success(.timeline(Page(items: items, next: next))) }
+        return .success(.timelineWithTexts(Page(items: try views(of: items).compactMap { $0 }, next: next)))
+    }
+}

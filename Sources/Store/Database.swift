@@ -1,0 +1,104 @@
+internal import CRocksDB
+internal import Glibc
+
+/// A node's RocksDB: keys and values are bytes, the write-ahead log is off (ours is the log), and there is one
+/// column family, so that whatever is flushed is flushed atomically with the applied indexes beside it.
+///
+/// Calls block; those that may touch the disk belong off the event loops where latency matters. Thread-safe, as
+/// RocksDB is. Closes when the last reference goes, which writes the memtables out.
+package final class Database: @unchecked Sendable {
+    // Safe to share: RocksDB's handles may be used from any thread, and these are never reassigned.
+    private let handle: OpaquePointer
+    private let options: OptionHandles
+
+    /// - Parameter path: a directory of RocksDB's own, created if it is not there.
+    package init(
+        path: String,
+        options: DatabaseOptions = DatabaseOptions(),
+        merge: @escaping MergeFunction
+    ) throws(StoreError) {
+        guard let handles = OptionHandles(options, merge: merge) else {
+            throw .other("RocksDB cannot allocate its options")
+        }
+        let opened = try Database.check { error in rocksdb_open(handles.database, path, error) }
+        guard let opened else { throw .other("RocksDB opened nothing at \(path)") }
+        handle = opened
+        self.options = handles
+    }
+
+    deinit {
+        rocksdb_close(handle)
+    }
+
+    /// A copy of the value, or nil where there is none.
+    package func value(for key: [UInt8]) throws(StoreError) -> [UInt8]? {
+        try withValue(for: key) { Array($0) }
+    }
+
+    /// Lets `body` read the value in place, where there is one. The bytes are valid during the call only.
+    package func withValue<Result>(
+        for key: [UInt8],
+        _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(StoreError) -> Result? {
+        try withValue(for: key, reading: options.read, body)
+    }
+
+    /// The value as it would be read after a crash now: what is in files, without the memtables.
+    package func persistedValue(for key: [UInt8]) throws(StoreError) -> [UInt8]? {
+        try withValue(for: key, reading: options.readPersisted) { Array($0) }
+    }
+
+    private func withValue<Result>(
+        for key: [UInt8],
+        reading readOptions: OpaquePointer,
+        _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(StoreError) -> Result? {
+        let slice = try Database.check { error in
+            key.withUnsafeBytes { bytes in
+                rocksdb_get_pinned(
+                    handle, readOptions, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, error)
+            }
+        }
+        guard let slice else { return nil }
+        defer { rocksdb_pinnableslice_destroy(slice) }
+        var length = 0
+        let start = rocksdb_pinnableslice_value(slice, &length)
+        return body(UnsafeRawBufferPointer(start: start, count: length))
+    }
+
+    /// Applies the batch atomically. It survives a crash only once flushed.
+    package func write(_ batch: WriteBatch) throws(StoreError) {
+        try Database.check { error in rocksdb_write(handle, options.write, batch.handle, error) }
+    }
+
+    /// Writes the memtables to files and waits: everything written before survives a crash then.
+    package func flush() throws(StoreError) {
+        try Database.check { error in rocksdb_flush(handle, options.flush, error) }
+    }
+
+    /// Walks the keys that begin with `prefix`, in order.
+    package func scan(prefix: [UInt8]) -> KeyIterator {
+        KeyIterator(database: self, handle: handle, prefix: prefix)
+    }
+
+    /// One of RocksDB's integer properties, such as `rocksdb.estimate-num-keys`; nil where it has no such one.
+    package func property(_ name: String) -> UInt64? {
+        guard let text = rocksdb_property_value(handle, name) else { return nil }
+        defer { rocksdb_free(text) }
+        return UInt64(String(cString: text))
+    }
+
+    /// Runs a call of the C interface and turns its error text into a typed error.
+    private static func check<Result>(
+        _ call: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) throws(StoreError) -> Result {
+        var message: UnsafeMutablePointer<CChar>?
+        let result = call(&message)
+        if let message {
+            let error = StoreError(rocksDB: String(cString: message))
+            rocksdb_free(message)
+            throw error
+        }
+        return result
+    }
+}

@@ -1,0 +1,85 @@
+internal import CRocksDB
+
+/// How a node's one database is set up.
+package struct DatabaseOptions: Sendable {
+    /// Bytes of block cache, shared by data, index and filter blocks.
+    package var blockCacheBytes = 256 << 20
+    /// Bytes of one memtable; at most `memtableCount` are held.
+    package var memtableBytes = 64 << 20
+    package var memtableCount = 3
+    package var maxOpenFiles = 1024
+    /// Threads for flushes and compactions.
+    package var backgroundJobs = 2
+
+    package init() {}
+}
+
+/// Joins operands with what is stored under a key.
+///
+/// - Returns: nil where a value is damaged; reading the key then fails with `StoreError.corruption`.
+package typealias MergeFunction =
+    @Sendable (_ existing: UnsafeRawBufferPointer?, _ operands: [UnsafeRawBufferPointer]) -> [UInt8]?
+
+/// RocksDB's option objects, destroyed with this one.
+final class OptionHandles {
+    let database: OpaquePointer
+    let write: OpaquePointer
+    let read: OpaquePointer
+    /// Reads what would survive a crash: data in files, not in memtables.
+    let readPersisted: OpaquePointer
+    let flush: OpaquePointer
+    private let cache: OpaquePointer
+
+    /// - Returns: nil where the library cannot allocate.
+    init?(_ options: DatabaseOptions, merge: @escaping MergeFunction) {
+        guard let database = rocksdb_options_create(),
+            let table = rocksdb_block_based_options_create(),
+            let cache = rocksdb_cache_create_lru(options.blockCacheBytes),
+            let write = rocksdb_writeoptions_create(),
+            let read = rocksdb_readoptions_create(),
+            let readPersisted = rocksdb_readoptions_create(),
+            let flush = rocksdb_flushoptions_create()
+        else { return nil }
+
+        rocksdb_block_based_options_set_block_cache(table, cache)
+        rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
+        rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1)
+        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_ribbon(10))
+        rocksdb_block_based_options_set_format_version(table, 5)
+        rocksdb_options_set_block_based_table_factory(database, table)
+        rocksdb_block_based_options_destroy(table)
+
+        rocksdb_options_set_create_if_missing(database, 1)
+        rocksdb_options_set_paranoid_checks(database, 1)
+        rocksdb_options_set_write_buffer_size(database, options.memtableBytes)
+        rocksdb_options_set_max_write_buffer_number(database, Int32(options.memtableCount))
+        rocksdb_options_set_max_open_files(database, Int32(options.maxOpenFiles))
+        rocksdb_options_set_max_background_jobs(database, Int32(options.backgroundJobs))
+        rocksdb_options_set_level_compaction_dynamic_level_bytes(database, 1)
+        rocksdb_options_set_compression(database, Int32(rocksdb_lz4_compression))
+        rocksdb_options_set_bottommost_compression(database, Int32(rocksdb_zstd_compression))
+        rocksdb_options_set_keep_log_file_num(database, 2)
+        rocksdb_options_set_info_log_level(database, 2)
+        rocksdb_options_set_merge_operator(database, makeMergeOperator(merge))
+
+        rocksdb_writeoptions_disable_WAL(write, 1)
+        rocksdb_readoptions_set_read_tier(readPersisted, 2)
+        rocksdb_flushoptions_set_wait(flush, 1)
+
+        self.database = database
+        self.write = write
+        self.read = read
+        self.readPersisted = readPersisted
+        self.flush = flush
+        self.cache = cache
+    }
+
+    deinit {
+        rocksdb_flushoptions_destroy(flush)
+        rocksdb_readoptions_destroy(readPersisted)
+        rocksdb_readoptions_destroy(read)
+        rocksdb_writeoptions_destroy(write)
+        rocksdb_options_destroy(database)
+        rocksdb_cache_destroy(cache)
+    }
+}
