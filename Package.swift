@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
@@ -26,6 +27,11 @@ extension Target.Dependency {
 /// A library of ours: `Sources/<name>`.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A program of ours: `Sources/<name>`.
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 /// A test suite: `Tests/<name>`.
@@ -51,5 +57,31 @@ let package = Package(
         library("Store", ["CRocksDB"]),
         library("Log", ["CChecksum", "Model"]),
         library("Partitions", ["Model", "Store", .deque]),
+        library("Placement", ["Model"]),
+        library("Messages", ["Model", "Placement"]),
+        library("Settings"),
+        library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
+        library("Wire", ["CChecksum", "Model", .nioCore, .nioPosix, .logging]),
+        library("ClusterLinks", ["Messages", "Model", "Placement", "Settings", "Wire", .nioCore, .logging]),
+        library("Launch", ["Observability", "Settings", .arguments, .coreMetrics, .logging, .nioCore, .nioPosix, .unixSignals]),
+        library(
+            "Coordinator",
+            [
+                "CChecksum", "Launch", "Messages", "Model", "Observability", "Placement", "Settings", "Store", "Wire",
+                .logging, .metrics, .nioCore,
+            ]
+        ),
+        executable(
+            "rookery-coordinator",
+            ["Coordinator", "Launch", "Observability", "Settings", "Store", "Wire", .arguments, .nioCore, .nioPosix]
+        ),
+        library(
+            "Node",
+            [
+                "ClusterLinks", "Launch", "Log", "Messages", "Model", "Observability", "Partitions", "Placement",
+                "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers, .nioCore, .nioPosix,
+            ]
+        ),
+        executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),
     ]
 )

@@ -143,6 +143,7 @@ package final class Partition {
             try edges(of: user, .followerByTime, count: count, after: cursor)
         case .follows(let user, let other): try follows(user, other)
         case .tweets(let tweets): .success(.tweets(try views(of: tweets)))
+        case .existence(let users, let tweets): .success(try existence(of: users, and: tweets))
         case .home(let query): try home(query, now: now)
         case .userTimeline(let user, let count, let before, let withTexts):
             try userTimeline(of: user, count: count, before: before, withTexts: withTexts)

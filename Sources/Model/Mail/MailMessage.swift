@@ -29,6 +29,16 @@ public enum MailMessage: Hashable, Sendable {
     case replyChanged(parent: TweetID, reply: TweetID, isAdded: Bool)
 }
 
+extension MailMessage {
+    /// About how many bytes it has on the wire.
+    public var size: Int {
+        switch self {
+        case .backfill(_, _, let list): 64 + list.entries.count * ListEntry.storedSize
+        default: 64
+        }
+    }
+}
+
 /// A username held for a user while their creation or renaming is under way.
 public struct NameReservation: Hashable, Sendable {
     public let username: Username

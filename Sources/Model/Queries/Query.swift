@@ -7,6 +7,9 @@ public enum Query: Hashable, Sendable {
     case followers(UserID, count: Int, after: EdgeCursor?)
     case follows(UserID, UserID)
     case tweets([TweetID])
+    /// Whether users exist, and who wrote tweets: what another partition's primary asks before a command that names
+    /// them enters its log.
+    case existence(users: [UserID], tweets: [TweetID])
     case home(HomeQuery)
     case userTimeline(UserID, count: Int, before: TweetID?, withTexts: Bool)
 
@@ -14,7 +17,7 @@ public enum Query: Hashable, Sendable {
     public var actors: [UserID] {
         switch self {
         case .users(let users): users
-        case .userNamed, .tweets: []
+        case .userNamed, .tweets, .existence: []
         case .following(let user, _, _), .followers(let user, _, _), .follows(let user, _): [user]
         case .home(let query): [query.reader]
         case .userTimeline(let user, _, _, _): [user]
@@ -46,6 +49,8 @@ public enum Answer: Hashable, Sendable {
     case tweetID(TweetID)
     case users([User?])
     case tweets([Tweet?])
+    /// The users who exist among those asked for, and the authors of the tweets, nil where there is no such tweet.
+    case existence(users: [UserID], authors: [UserID?])
     case edges(Page<UserID, EdgeCursor>)
     case home(Page<TweetID, TweetID>, position: Position, isSinceHonoured: Bool)
     case timeline(Page<TweetID, TweetID>)

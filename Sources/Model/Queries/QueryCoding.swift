@@ -8,6 +8,7 @@ extension Query: BinaryCodable {
         case tweets = 6
         case home = 7
         case userTimeline = 8
+        case existence = 9
     }
 
     public func encode(into writer: inout BinaryWriter) {
@@ -34,6 +35,10 @@ extension Query: BinaryCodable {
             writer.write(other)
         case .tweets(let tweets):
             writer.write(Kind.tweets.rawValue)
+            writer.writeArray(tweets) { $0.write($1) }
+        case .existence(let users, let tweets):
+            writer.write(Kind.existence.rawValue)
+            writer.writeArray(users) { $0.write($1) }
             writer.writeArray(tweets) { $0.write($1) }
         case .home(let query):
             writer.write(Kind.home.rawValue)
@@ -70,6 +75,13 @@ extension Query: BinaryCodable {
             self = .tweets(
                 try reader.readArray(elementSize: 8) { reader throws(BinaryDecodingError) in try reader.readTweet() }
             )
+        case .existence:
+            self = .existence(
+                users: try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() },
+                tweets: try reader.readArray(elementSize: 8) { reader throws(BinaryDecodingError) in
+                    try reader.readTweet()
+                }
+            )
         case .home: self = .home(try reader.read())
         case .userTimeline:
             self = .userTimeline(
@@ -93,6 +105,7 @@ extension Answer: BinaryCodable {
         case home = 7
         case timeline = 8
         case timelineWithTexts = 9
+        case existence = 10
     }
 
     public func encode(into writer: inout BinaryWriter) {
@@ -112,6 +125,10 @@ extension Answer: BinaryCodable {
         case .tweets(let tweets):
             writer.write(Kind.tweets.rawValue)
             writer.writeArray(tweets) { writer, tweet in writer.writeOptional(tweet) { $0.write($1) } }
+        case .existence(let users, let authors):
+            writer.write(Kind.existence.rawValue)
+            writer.writeArray(users) { $0.write($1) }
+            writer.writeArray(authors) { writer, author in writer.writeOptional(author) { $0.write($1) } }
         case .edges(let page):
             writer.write(Kind.edges.rawValue)
             writer.writeArray(page.items) { $0.write($1) }
@@ -151,6 +168,13 @@ extension Answer: BinaryCodable {
             self = .tweets(
                 try reader.readArray { reader throws(BinaryDecodingError) in
                     try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read(Tweet.self) }
+                }
+            )
+        case .existence:
+            self = .existence(
+                users: try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() },
+                authors: try reader.readArray { reader throws(BinaryDecodingError) in
+                    try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser() }
                 }
             )
         case .edges:

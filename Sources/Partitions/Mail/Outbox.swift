@@ -80,28 +80,51 @@ package final class Outbox {
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
     package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
 
-    package func waitingCount(for destination: PartitionID) -> Int { streams[destination]?.waiting.count ?? 0 }
+    /// How many letters to a destination, up to the one numbered `sequence`, no trim has taken away yet.
+    package func waitingCount(for destination: PartitionID, upTo sequence: UInt64) -> Int {
+        streams[destination]?.waiting.partitioningIndex { $0.sequence > sequence } ?? 0
+    }
+
+    /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
+    package func receipt(for destination: PartitionID, sequence: UInt64) -> MailReceipt {
+        MailReceipt(
+            partition: destination,
+            incarnation: streams[destination]?.incarnation ?? Outbox.firstIncarnation,
+            sequence: sequence
+        )
+    }
 
     /// Letters for a destination behind the one numbered `sequence`, oldest first.
     ///
-    /// - Parameter source: the partition that owns this outbox.
+    /// - Parameters:
+    ///   - limit: the most letters.
+    ///   - bytes: about the most bytes; one letter is returned however large it is.
+    ///   - source: the partition that owns this outbox.
     package func letters(
         for destination: PartitionID,
         after sequence: UInt64,
         limit: Int,
+        bytes: Int,
         from source: PartitionID
     ) -> [Letter] {
         guard let stream = streams[destination] else { return [] }
         let start = stream.waiting.partitioningIndex { $0.sequence > sequence }
-        return stream.waiting[start...].prefix(limit).map { waiting in
-            Letter(
-                source: source,
-                incarnation: stream.incarnation,
-                sequence: waiting.sequence,
-                predecessor: waiting.predecessor,
-                message: waiting.message
+        var letters: [Letter] = []
+        var size = 0
+        for waiting in stream.waiting[start...].prefix(limit) {
+            size += waiting.message.size
+            if size > bytes, !letters.isEmpty { break }
+            letters.append(
+                Letter(
+                    source: source,
+                    incarnation: stream.incarnation,
+                    sequence: waiting.sequence,
+                    predecessor: waiting.predecessor,
+                    message: waiting.message
+                )
             )
         }
+        return letters
     }
 
     /// Applies that destinations have taken letters: what all of its destinations have is removed.

@@ -115,6 +115,14 @@ extension Partition {
         return record.view(id)
     }
 
+    func existence(of users: [UserID], and tweets: [TweetID]) throws(PartitionFailure) -> Answer {
+        var existing: [UserID] = []
+        for id in users where try user(id) != nil {
+            existing.append(id)
+        }
+        return .existence(users: existing, authors: try views(of: tweets).map { $0?.author })
+    }
+
     /// A page of one author's tweets, all of them, newest first.
     func userTimeline(
         of author: UserID,

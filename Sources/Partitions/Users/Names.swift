@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 
 /// Usernames in the partition that owns them: who has a name, and creations under way.
 extension Partition {
@@ -93,11 +93,9 @@ extension Partition {
     }
 
     /// Whether another creation of the name has to wait for one under way.
-    package func isNameBeingCreated(_ folded: String) throws(PartitionFailure) -> LogIndex? {
-        guard let record: NameRecord = try database.record(keys.of(.name, folded.utf8)), record.creation != nil else {
-            return nil
-        }
-        return record.reservation.version
+    package func isNameBeingCreated(_ folded: String) throws(PartitionFailure) -> Bool {
+        let record: NameRecord? = try database.record(keys.of(.name, folded.utf8))
+        return record?.creation != nil
     }
 }
 

@@ -1,0 +1,100 @@
+package import Logging
+package import Messages
+internal import Model
+package import NIOCore
+package import Placement
+package import Wire
+
+/// Why a node gave no answer.
+package enum NodeFailure: Error, Equatable, Sendable {
+    /// It has done nothing: ask again, with a newer map.
+    case nothingDone(String)
+    /// Whether it did anything is unknown.
+    case outcomeUnknown(String)
+    /// Too much is waiting for it.
+    case busy
+}
+
+/// Connections to the nodes of the map, one each. Confined to its event loop.
+package final class NodeLinks {
+    package typealias Completion = (Result<NodeReply, NodeFailure>) -> Void
+
+    private let eventLoop: any EventLoop
+    private let handshake: Handshake
+    private let logger: Logger
+    package private(set) var map = PartitionMap()
+    private var clients: [NodeID: (member: Member, client: FrameClient)] = [:]
+
+    package init(eventLoop: any EventLoop, handshake: Handshake, logger: Logger) {
+        self.eventLoop = eventLoop
+        self.handshake = handshake
+        self.logger = logger
+    }
+
+    /// Follows a newer map; connections to members that moved or went are closed.
+    package func follow(_ map: PartitionMap) {
+        self.map = map
+        for (node, (member, client)) in clients {
+            let now = map.member(node)
+            if now?.host != member.host || now?.port != member.port {
+                client.close()
+                clients[node] = nil
+            }
+        }
+    }
+
+    /// Sends a request to a node; `completion` is called once, on the event loop, later than this call.
+    package func ask(
+        _ node: NodeID,
+        _ request: NodeRequest,
+        deadline: NIODeadline,
+        completion: @escaping Completion
+    ) {
+        guard let client = client(of: node) else {
+            return eventLoop.assumeIsolated().execute {
+                completion(.failure(.nothingDone("node \(node) is not in the map")))
+            }
+        }
+        client.request(request.encoded(), deadline: deadline) { result in
+            completion(NodeLinks.reply(from: result))
+        }
+    }
+
+    /// Requests that wait for replies, over all nodes.
+    package var pendingCount: Int { clients.values.reduce(0) { $0 + $1.client.pendingCount } }
+
+    package func close() {
+        for (_, client) in clients.values {
+            client.close()
+        }
+        clients = [:]
+    }
+
+    private func client(of node: NodeID) -> FrameClient? {
+        if let (_, client) = clients[node] { return client }
+        guard let member = map.member(node) else { return nil }
+        let client = FrameClient(
+            eventLoop: eventLoop,
+            host: member.host,
+            port: member.port,
+            handshake: handshake,
+            logger: logger
+        )
+        clients[node] = (member, client)
+        return client
+    }
+
+    private static func reply(from result: Result<[UInt8], FrameFailure>) -> Result<NodeReply, NodeFailure> {
+        switch result {
+        case .success(let bytes):
+            do throws(BinaryDecodingError) {
+                return .success(try NodeReply(decoding: bytes))
+            } catch {
+                return .failure(.outcomeUnknown("reply cannot be read: \(error)"))
+            }
+        case .failure(.notSent(let reason)): return .failure(.nothingDone(reason))
+        case .failure(.outcomeUnknown(let reason)): return .failure(.outcomeUnknown(reason))
+        case .failure(.busy): return .failure(.busy)
+        }
+    }
+}

@@ -1,0 +1,99 @@
+package import Logging
+internal import Messages
+internal import Metrics
+internal import Model
+package import NIOCore
+package import Observability
+internal import Placement
+package import Store
+package import Wire
+
+/// The shell around the coordinator's decisions: stores the map, answers, and keeps those waiting who ask for a
+/// newer one. Confined to its event loop.
+package final class CoordinatorService {
+    /// Those who wait for a newer map are answered with the present one after this long.
+    private static let longestWait = TimeAmount.seconds(5)
+
+    private struct Waiter {
+        let version: UInt64
+        let deadline: NIODeadline
+        let responder: FrameResponder
+    }
+
+    private let eventLoop: any EventLoop
+    private let store: MapStore
+    private let logger: Logger
+    private let problems: ProblemBoard
+    private var state: CoordinatorState
+    private var waiters: [Waiter] = []
+    /// Why the map could not be stored; nothing is decided any more then.
+    private var failure: StoreError?
+
+    package init(eventLoop: any EventLoop, store: MapStore, problems: ProblemBoard, logger: Logger) throws(StoreError) {
+        self.eventLoop = eventLoop
+        self.problems = problems
+        self.store = store
+        self.logger = logger
+        state = CoordinatorState(map: try store.load())
+    }
+
+    package func start() {
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
+            self.releaseExpiredWaiters()
+            self.start()
+        }
+    }
+
+    package func handle(_ bytes: [UInt8], _ responder: FrameResponder) {
+        let request: CoordinatorRequest
+        do throws(BinaryDecodingError) {
+            request = try CoordinatorRequest(decoding: bytes)
+        } catch {
+            return answer(.refused(Refusal(.error, "request cannot be read: \(error)")), responder)
+        }
+        if let failure { return answer(.refused(.unavailable("coordinator: \(failure)")), responder) }
+        let now = NIODeadline.now().uptimeNanoseconds / 1_000_000
+        for effect in state.handle(request, now: now, random: UInt64.random(in: 1...UInt64(Int64.max))) {
+            perform(effect, responder)
+            if failure != nil { return }
+        }
+    }
+
+    private func perform(_ effect: CoordinatorState.Effect, _ responder: FrameResponder) {
+        switch effect {
+        case .store(let map):
+            do throws(StoreError) {
+                try store.save(map)
+                logger.info("map stored", metadata: ["version": "\(map.version)"])
+                Gauge(label: "coordinator.map.version").record(Int64(map.version))
+                releaseWaiters { $0.version < map.version }
+            } catch {
+                failure = error
+                problems.set(error.description, about: "map store")
+                logger.critical("the map cannot be stored; nothing is decided any more", metadata: ["error": "\(error)"])
+                answer(.refused(.unavailable("coordinator: \(error)")), responder)
+            }
+        case .answer(let reply): answer(reply, responder)
+        case .answerWhenNewer(let version):
+            waiters.append(
+                Waiter(version: version, deadline: .now() + CoordinatorService.longestWait, responder: responder))
+        }
+    }
+
+    private func releaseExpiredWaiters() {
+        let now = NIODeadline.now()
+        releaseWaiters { $0.deadline <= now }
+    }
+
+    private func releaseWaiters(_ isReleased: (Waiter) -> Bool) {
+        let released = waiters.filter(isReleased)
+        waiters.removeAll(where: isReleased)
+        for waiter in released {
+            answer(.map(state.map), waiter.responder)
+        }
+    }
+
+    private func answer(_ reply: CoordinatorReply, _ responder: FrameResponder) {
+        responder.respond(reply.encoded())
+    }
+}

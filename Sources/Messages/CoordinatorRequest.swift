@@ -1,0 +1,175 @@
+package import Model
+package import Placement
+
+/// What everybody asks the coordinator.
+package enum CoordinatorRequest: Equatable, Sendable {
+    /// A node says who it is and how it does; sent when it starts and then regularly.
+    case beat(Member, NodeHealth)
+    /// The map, at once if it is newer than `version`, else when it changes or after a while.
+    case map(newerThan: UInt64)
+    /// Fix the partition count and place the partitions on the nodes that are there.
+    case initialize(partitions: Int, replicationFactor: Int, nodes: Int)
+    /// How every node does.
+    case health
+}
+
+/// How a node does, as it says itself.
+package struct NodeHealth: Hashable, Sendable {
+    /// Whether it serves what the map gives it.
+    package let isReady: Bool
+    /// What is wrong; empty where nothing is.
+    package let problem: String
+    package let durability: String
+    package let partitions: Int
+    package let logBytes: UInt64
+    package let waitingLetters: UInt64
+
+    package init(
+        isReady: Bool,
+        problem: String,
+        durability: String,
+        partitions: Int,
+        logBytes: UInt64,
+        waitingLetters: UInt64
+    ) {
+        self.isReady = isReady
+        self.problem = problem
+        self.durability = durability
+        self.partitions = partitions
+        self.logBytes = logBytes
+        self.waitingLetters = waitingLetters
+    }
+}
+
+/// A node as the coordinator sees it.
+package struct NodeStatus: Hashable, Sendable {
+    package let node: NodeID
+    /// Since it was last heard of; nil where it was not since the coordinator started.
+    package let silentMilliseconds: UInt64?
+    package let health: NodeHealth?
+
+    package init(node: NodeID, silentMilliseconds: UInt64?, health: NodeHealth?) {
+        self.node = node
+        self.silentMilliseconds = silentMilliseconds
+        self.health = health
+    }
+}
+
+/// What the coordinator answers.
+package enum CoordinatorReply: Equatable, Sendable {
+    case map(PartitionMap)
+    case health([NodeStatus])
+    /// The beat was taken; the coordinator's map has this version.
+    case beaten(mapVersion: UInt64)
+    case refused(Refusal)
+}
+
+extension CoordinatorRequest: BinaryCodable {
+    package func encode(into writer: inout BinaryWriter) {
+        switch self {
+        case .beat(let member, let health):
+            writer.write(UInt8(1))
+            writer.write(member)
+            writer.write(health)
+        case .map(let version):
+            writer.write(UInt8(2))
+            writer.writeVariable(version)
+        case .initialize(let partitions, let factor, let nodes):
+            writer.write(UInt8(3))
+            writer.writeCount(partitions)
+            writer.writeCount(factor)
+            writer.writeCount(nodes)
+        case .health:
+            writer.write(UInt8(4))
+        }
+    }
+
+    package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        switch try reader.readByte() {
+        case 1: self = .beat(try reader.read(), try reader.read())
+        case 2: self = .map(newerThan: try reader.readVariable())
+        case 3:
+            self = .initialize(
+                partitions: try reader.readSmall(),
+                replicationFactor: try reader.readSmall(),
+                nodes: try reader.readSmall()
+            )
+        case 4: self = .health
+        case let other: throw .invalid("coordinator request \(other)")
+        }
+    }
+}
+
+extension CoordinatorReply: BinaryCodable {
+    package func encode(into writer: inout BinaryWriter) {
+        switch self {
+        case .map(let map):
+            writer.write(UInt8(1))
+            writer.write(map)
+        case .health(let statuses):
+            writer.write(UInt8(2))
+            writer.writeArray(statuses) { writer, status in
+                writer.writeFixed(status.node.rawValue)
+                writer.writeOptional(status.silentMilliseconds) { $0.writeVariable($1) }
+                writer.writeOptional(status.health) { $0.write($1) }
+            }
+        case .beaten(let version):
+            writer.write(UInt8(3))
+            writer.writeVariable(version)
+        case .refused(let refusal):
+            writer.write(UInt8(4))
+            writer.write(refusal)
+        }
+    }
+
+    package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        switch try reader.readByte() {
+        case 1: self = .map(try reader.read())
+        case 2:
+            self = .health(
+                try reader.readArray(elementSize: 10) { reader throws(BinaryDecodingError) in
+                    NodeStatus(
+                        node: NodeID(try reader.readFixed()),
+                        silentMilliseconds: try reader.readOptional { reader throws(BinaryDecodingError) in
+                            try reader.readVariable()
+                        },
+                        health: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
+                    )
+                }
+            )
+        case 3: self = .beaten(mapVersion: try reader.readVariable())
+        case 4: self = .refused(try reader.read())
+        case let other: throw .invalid("coordinator reply \(other)")
+        }
+    }
+}
+
+extension NodeHealth: BinaryCodable {
+    package func encode(into writer: inout BinaryWriter) {
+        writer.write(isReady)
+        writer.write(problem)
+        writer.write(durability)
+        writer.writeCount(partitions)
+        writer.writeVariable(logBytes)
+        writer.writeVariable(waitingLetters)
+    }
+
+    package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        self.init(
+            isReady: try reader.readBool(),
+            problem: try reader.readString(),
+            durability: try reader.readString(),
+            partitions: try reader.readSmall(),
+            logBytes: try reader.readVariable(),
+            waitingLetters: try reader.readVariable()
+        )
+    }
+}
+
+extension BinaryReader {
+    fileprivate mutating func readSmall() throws(BinaryDecodingError) -> Int {
+        let value = try readVariable()
+        guard value <= UInt64(UInt16.max) else { throw .invalid("count \(value)") }
+        return Int(value)
+    }
+}

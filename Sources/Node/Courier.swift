@@ -1,0 +1,154 @@
+internal import Logging
+internal import Messages
+internal import Model
+internal import NIOCore
+internal import Partitions
+internal import Placement
+
+/// Carries the letters of this loop's partitions to the nodes that serve their destinations: one request to a node
+/// at a time, which takes whatever has gathered meanwhile, for all partitions and streams together.
+///
+/// Confined to its host's event loop.
+final class Courier {
+    /// Where one stream stands.
+    private struct Stream {
+        /// The last letter that the destination is known to have taken.
+        var taken: UInt64 = 0
+        /// The last letter reported for trimming.
+        var trimmed: UInt64 = 0
+    }
+
+    private struct StreamID: Hashable {
+        let source: PartitionID
+        let destination: PartitionID
+    }
+
+    private static let lettersPerBag = 1_024
+    private static let bytesPerRequest = 4 << 20
+    private static let patience = TimeAmount.seconds(5)
+    private static let pauseAfterFailure = TimeAmount.milliseconds(20)
+    /// How many taken letters a partition gathers before it notes them in its log.
+    private static let lettersPerTrim: UInt64 = 512
+
+    private let host: PartitionHost
+    private let logger: Logger
+    private var streams: [StreamID: Stream] = [:]
+    private var busyNodes: Set<NodeID> = []
+    private var isPumpScheduled = false
+
+    init(host: PartitionHost, logger: Logger) {
+        self.host = host
+        self.logger = logger
+    }
+
+    /// Letters may be waiting: they are sent at the end of this turn of the loop.
+    func notice() {
+        guard !isPumpScheduled else { return }
+        isPumpScheduled = true
+        host.eventLoop.assumeIsolated().execute {
+            self.isPumpScheduled = false
+            self.pump()
+        }
+    }
+
+    private func pump() {
+        var bags: [NodeID: [MailBag]] = [:]
+        var bytes: [NodeID: Int] = [:]
+        var byDestination: [PartitionID: [Letter]] = [:]
+        for replica in host.replicas where replica.failure == nil {
+            let source = replica.partition.id
+            for destination in replica.partition.outbox.destinations {
+                guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
+                    bytes[node, default: 0] < Courier.bytesPerRequest
+                else { continue }
+                let id = StreamID(source: source, destination: destination)
+                let letters = replica.partition.outbox.letters(
+                    for: destination,
+                    after: streams[id]?.taken ?? 0,
+                    limit: Courier.lettersPerBag,
+                    bytes: Courier.bytesPerRequest - bytes[node, default: 0],
+                    from: source
+                )
+                guard !letters.isEmpty else { continue }
+                bytes[node, default: 0] += letters.reduce(0) { $0 + $1.message.size }
+                byDestination[destination, default: []].append(contentsOf: letters)
+            }
+        }
+        for (destination, letters) in byDestination {
+            guard let node = host.map.primary(of: destination) else { continue }
+            bags[node, default: []].append(MailBag(destination: destination, letters: letters))
+        }
+        for (node, bags) in bags {
+            send(bags, to: node)
+        }
+    }
+
+    private func send(_ bags: [MailBag], to node: NodeID) {
+        busyNodes.insert(node)
+        host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
+            switch result {
+            case .success(.delivered(let reports)):
+                var isProgress = false
+                for report in reports {
+                    isProgress = self.take(report) || isProgress
+                }
+                self.release(node, after: isProgress ? nil : Courier.pauseAfterFailure)
+            case .success(let reply):
+                self.logger.debug("mail not taken", metadata: ["node": "\(node)", "reply": "\(reply)"])
+                self.release(node, after: Courier.pauseAfterFailure)
+            case .failure(let failure):
+                self.logger.debug("mail not delivered", metadata: ["node": "\(node)", "failure": "\(failure)"])
+                self.release(node, after: Courier.pauseAfterFailure)
+            }
+        }
+    }
+
+    private func release(_ node: NodeID, after pause: TimeAmount?) {
+        guard let pause else {
+            busyNodes.remove(node)
+            return pump()
+        }
+        host.eventLoop.assumeIsolated().scheduleTask(in: pause) {
+            self.busyNodes.remove(node)
+            self.pump()
+        }
+    }
+
+    /// A destination says how far it is: letters go on from there, forward or back.
+    ///
+    /// - Returns: whether anything was taken.
+    private func take(_ report: MailReport) -> Bool {
+        var isProgress = false
+        for receipt in report.receipts {
+            let id = StreamID(source: receipt.partition, destination: report.destination)
+            var stream = streams[id] ?? Stream()
+            isProgress = isProgress || receipt.sequence > stream.taken
+            stream.taken = receipt.sequence
+            streams[id] = stream
+        }
+        trim(from: Courier.lettersPerTrim)
+        return isProgress
+    }
+
+    /// Notes in each partition's log what its destinations have taken, where that is at least `count` letters.
+    ///
+    /// To be called with 1 now and then, so that an idle partition's last letters go too.
+    func trim(from count: UInt64) {
+        for replica in host.replicas {
+            let source = replica.partition.id
+            var receipts: [MailReceipt] = []
+            var letters: UInt64 = 0
+            for destination in replica.partition.outbox.destinations {
+                let id = StreamID(source: source, destination: destination)
+                guard let stream = streams[id], stream.taken > stream.trimmed else { continue }
+                letters += UInt64(replica.partition.outbox.waitingCount(for: destination, upTo: stream.taken))
+                receipts.append(replica.partition.outbox.receipt(for: destination, sequence: stream.taken))
+            }
+            guard letters >= count, !receipts.isEmpty else { continue }
+            for receipt in receipts {
+                streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
+            }
+            replica.trimOutbox(receipts)
+        }
+    }
+}

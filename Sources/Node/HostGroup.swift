@@ -1,0 +1,179 @@
+internal import ClusterLinks
+internal import Launch
+internal import Log
+internal import Logging
+internal import Messages
+internal import Model
+internal import NIOConcurrencyHelpers
+internal import NIOCore
+internal import Observability
+internal import Partitions
+internal import Placement
+internal import Store
+internal import Wire
+
+/// The event loops of a node with their partitions: hands each request to the loop that has the partition.
+final class HostGroup: Sendable {
+    private let hosts: NIOLockedValueBox<[NIOLoopBound<PartitionHost>]>
+    private let loops: [any EventLoop]
+    private let logger: Logger
+    /// What other threads are told of the partitions, as of the last report of each loop.
+    private let reports: NIOLockedValueBox<[Int: HostReport]>
+
+    init(
+        group: any EventLoopGroup,
+        settings: NodeSettings,
+        node: NodeID,
+        database: Database,
+        log: GroupCommitLog,
+        metrics: NodeMetrics,
+        problems: ProblemBoard,
+        logger: Logger
+    ) async throws {
+        loops = Array(group.makeIterator())
+        hosts = NIOLockedValueBox([])
+        reports = NIOLockedValueBox([:])
+        self.logger = logger
+        let count = loops.count
+        for (index, loop) in loops.enumerated() {
+            let host = try await loop.submit {
+                let host = PartitionHost(
+                    eventLoop: loop,
+                    clock: .system,
+                    settings: settings,
+                    node: node,
+                    database: database,
+                    log: log,
+                    metrics: metrics,
+                    problems: problems,
+                    links: NodeLinks(
+                        eventLoop: loop,
+                        handshake: Handshake(secret: settings.process.secret, name: settings.name),
+                        logger: logger
+                    ),
+                    logger: logger,
+                    isOurs: { Int($0.rawValue) % count == index },
+                    local: { [unowned self] request, reply in self.carryOut(request, reply: reply) },
+                    report: { [unowned self] report in self.reports.withLockedValue { $0[index] = report } }
+                )
+                host.start()
+                return NIOLoopBound(host, eventLoop: loop)
+            }.get()
+            hosts.withLockedValue { $0.append(host) }
+        }
+    }
+
+    var partitionCount: Int { partitions.count }
+    var partitions: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.partitions) } }
+    var waitingLetters: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.waitingLetters } } }
+
+    /// Answers a request that came over the network.
+    func handle(_ bytes: [UInt8], _ responder: FrameResponder) {
+        let request: NodeRequest
+        do throws(BinaryDecodingError) {
+            request = try NodeRequest(decoding: bytes)
+        } catch {
+            logger.warning("request cannot be read", metadata: ["error": "\(error)"])
+            let refusal = Refusal(.error, "request cannot be read: \(error)")
+            return responder.respond(NodeReply.executed(.failure(refusal)).encoded())
+        }
+        carryOut(request) { responder.respond($0.encoded()) }
+    }
+
+    /// Carries a request out on the loops that its partitions belong to. Any thread.
+    func carryOut(_ request: NodeRequest, reply: @escaping @Sendable (NodeReply) -> Void) {
+        switch request {
+        case .execute(let partition, let command):
+            onHost(of: partition) { $0.execute(command, in: partition, completion: reply) }
+        case .query(let parts): answer(parts, reply)
+        case .deliver(let bags): deliver(bags, reply)
+        }
+    }
+
+    private func answer(_ parts: [PartitionQuery], _ reply: @escaping @Sendable (NodeReply) -> Void) {
+        if parts.count == 1, let part = parts.first {
+            return onHost(of: part.partition) { host in
+                guard host.serves(part.partition) else { return reply(host.notPrimary(part.partition)) }
+                host.read(part.query, of: part.partition) { reply(.queried([$0])) }
+            }
+        }
+        let gather = Gather<Result<Answer, Refusal>>(count: parts.count) { reply(.queried($0)) }
+        for (index, part) in parts.enumerated() {
+            onHost(of: part.partition) { host in
+                host.read(part.query, of: part.partition) { gather.set($0, at: index) }
+            }
+        }
+    }
+
+    private func deliver(_ bags: [MailBag], _ reply: @escaping @Sendable (NodeReply) -> Void) {
+        let gather = Gather<MailReport>(count: bags.count) { reply(.delivered($0)) }
+        for (index, bag) in bags.enumerated() {
+            onHost(of: bag.destination) { host in
+                host.receive(bag) { gather.set($0, at: index) }
+            }
+        }
+    }
+
+    private func onHost(of partition: PartitionID, _ body: @escaping @Sendable (PartitionHost) -> Void) {
+        let index = Int(partition.rawValue) % loops.count
+        guard let host = hosts.withLockedValue({ index < $0.count ? $0[index] : nil }) else { return }
+        if host.eventLoop.inEventLoop {
+            body(host.value)
+        } else {
+            host.eventLoop.execute { body(host.value) }
+        }
+    }
+
+    /// Runs `body` on every loop with its host.
+    func forEach(_ body: @escaping @Sendable (PartitionHost) -> Void) {
+        for host in hosts.withLockedValue({ $0 }) {
+            host.eventLoop.execute { body(host.value) }
+        }
+    }
+
+    /// Runs `body` on every loop with its host and collects what it returns.
+    func collect<Value: Sendable>(_ body: @escaping @Sendable (PartitionHost) -> Value) async throws -> [Value] {
+        var values: [Value] = []
+        for host in hosts.withLockedValue({ $0 }) {
+            values.append(try await host.eventLoop.submit { body(host.value) }.get())
+        }
+        return values
+    }
+
+    /// Waits until what is under way is answered, a few seconds at most.
+    func drain() async throws {
+        for _ in 0..<100 {
+            let busy = try await collect { $0.replicas.reduce(0) { $0 + $1.waitingCount } }.reduce(0, +)
+            guard busy > 0 else { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        logger.warning("ending with requests under way")
+    }
+}
+
+/// What a loop says of its partitions, for other threads.
+struct HostReport: Sendable {
+    let partitions: [PartitionID]
+    let waitingLetters: UInt64
+}
+
+/// Collects a known number of values from any threads, then hands them out in order.
+private final class Gather<Value: Sendable>: Sendable {
+    private let values: NIOLockedValueBox<[Value?]>
+    private let completion: @Sendable ([Value]) -> Void
+
+    init(count: Int, completion: @escaping @Sendable ([Value]) -> Void) {
+        values = NIOLockedValueBox([Value?](repeating: nil, count: count))
+        self.completion = completion
+        if count == 0 { completion([]) }
+    }
+
+    func set(_ value: Value, at index: Int) {
+        let complete: [Value]? = values.withLockedValue { values in
+            values[index] = value
+            let present = values.compactMap { $0 }
+            return present.count == values.count ? present : nil
+        }
+        if let complete { completion(complete) }
+    }
+}

@@ -1,0 +1,64 @@
+internal import Foundation
+internal import Log
+internal import Logging
+internal import Model
+internal import Partitions
+internal import Store
+internal import Synchronization
+
+/// Keeps the log short: when it has grown, flushes the store, and lets the segments go that no partition needs.
+///
+/// Runs on a thread of its own, because a flush blocks.
+final class Housekeeping: Sendable {
+    private static let interval: TimeInterval = 0.5
+    /// The store is flushed this often even if little is written, so that a restart replays little.
+    private static let longestAge: TimeInterval = 600
+
+    private let database: Database
+    private let log: GroupCommitLog
+    private let limit: UInt64
+    private let hosts: HostGroup
+    private let logger: Logger
+    private let isStopped = Atomic<Bool>(false)
+
+    init(database: Database, log: GroupCommitLog, settings: NodeSettings, hosts: HostGroup, logger: Logger) {
+        self.database = database
+        self.log = log
+        limit = settings.logBytes
+        self.hosts = hosts
+        self.logger = logger
+    }
+
+    func start() {
+        let thread = Thread { self.run() }
+        thread.name = "housekeeping"
+        thread.start()
+    }
+
+    func stop() {
+        isStopped.store(true, ordering: .relaxed)
+    }
+
+    private func run() {
+        var lastFlush = Date()
+        while !isStopped.load(ordering: .relaxed) {
+            Thread.sleep(forTimeInterval: Housekeeping.interval)
+            guard log.size > limit || -lastFlush.timeIntervalSinceNow > Housekeeping.longestAge else { continue }
+            lastFlush = Date()
+            trim()
+        }
+    }
+
+    private func trim() {
+        do {
+            try database.flush()
+            var persisted: [PartitionID: LogIndex] = [:]
+            for partition in hosts.partitions {
+                persisted[partition] = try Partition.persistedAppliedIndex(of: partition, in: database)
+            }
+            log.removeSegments(persisted: persisted)
+        } catch {
+            logger.error("the store cannot be flushed; the log grows", metadata: ["error": "\(error)"])
+        }
+    }
+}

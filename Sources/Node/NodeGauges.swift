@@ -1,0 +1,66 @@
+internal import Log
+internal import Metrics
+internal import Model
+internal import NIOCore
+internal import Partitions
+internal import Store
+internal import Synchronization
+
+/// Gauges that are read when somebody looks: positions, queues, caches, RocksDB's properties.
+final class NodeGauges: Sendable {
+    private static let properties = [
+        "rocksdb.estimate-num-keys", "rocksdb.cur-size-all-mem-tables", "rocksdb.block-cache-usage",
+        "rocksdb.total-sst-files-size", "rocksdb.num-running-compactions", "rocksdb.num-running-flushes",
+        "rocksdb.estimate-pending-compaction-bytes", "rocksdb.is-write-stopped", "rocksdb.num-immutable-mem-table",
+    ]
+
+    private let hosts: HostGroup
+    private let log: GroupCommitLog
+    private let database: Database
+
+    init(hosts: HostGroup, log: GroupCommitLog, database: Database) {
+        self.hosts = hosts
+        self.log = log
+        self.database = database
+    }
+
+    /// Brings the gauges up to date. Those of partitions follow a moment later, from their loops.
+    func refresh() {
+        Gauge(label: "log.bytes").record(Int64(log.size))
+        Gauge(label: "log.queue.bytes").record(Int64(log.queuedBytes))
+        for name in NodeGauges.properties {
+            if let value = database.property(name) { Gauge(label: name).record(Int64(value)) }
+        }
+        hosts.forEach { host in
+            for replica in host.replicas {
+                NodeGauges.record(replica)
+            }
+        }
+    }
+
+    private static func record(_ replica: Replica) {
+        let partition = [("partition", "\(replica.partition.id)")]
+        func gauge(_ name: String, _ value: some BinaryInteger) {
+            Gauge(label: name, dimensions: partition).record(Int64(value))
+        }
+        let positions = replica.positions
+        gauge("partition.log.appended", positions.appended)
+        gauge("partition.log.durable", positions.durable)
+        gauge("partition.log.committed", positions.committed)
+        gauge("partition.log.applied", positions.applied)
+        gauge("partition.requests.waiting", replica.waitingCount)
+        gauge("partition.mail.waiting", replica.partition.outbox.waitingCount)
+        gauge("partition.home.lists", replica.partition.homeListCount)
+        let statistics = replica.partition.statistics
+        gauge("partition.deliveries.materialized", statistics.materializedDeliveries)
+        gauge("partition.deliveries", statistics.deliveries)
+        gauge("partition.home.reads.list", statistics.homeReadsFromList)
+        gauge("partition.home.reads.computed", statistics.homeReadsComputed)
+        gauge("partition.home.pages.below", statistics.pagesBelowList)
+        gauge("partition.home.lists.dropped", statistics.homeListsDropped)
+        gauge("partition.mail.gaps", statistics.mailGaps)
+        gauge("partition.mail.repeated", statistics.repeatedMail)
+        gauge("partition.backfills", statistics.backfills)
+        gauge("partition.pull.switches", statistics.pullSwitches)
+    }
+}

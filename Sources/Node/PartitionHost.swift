@@ -1,0 +1,295 @@
+internal import ClusterLinks
+internal import Log
+internal import Logging
+internal import Messages
+internal import Model
+internal import NIOCore
+internal import Observability
+internal import Partitions
+internal import Placement
+internal import Store
+
+/// The partitions of one event loop, and what they share: the log, the courier, the connections to other nodes.
+///
+/// Confined to its event loop.
+final class PartitionHost {
+    private static let tick = TimeAmount.milliseconds(20)
+    /// How often the last letters of idle partitions are trimmed and unread home lists are looked for, in ticks.
+    private static let ticksPerSweep = 10
+
+    let eventLoop: any EventLoop
+    let clock: WallClock
+    private let settings: NodeSettings
+    private let node: NodeID
+    private let database: Database
+    private let log: GroupCommitLog
+    private let metrics: NodeMetrics
+    private let problems: ProblemBoard
+    private let logger: Logger
+    private let links: NodeLinks
+    private let isOurs: (PartitionID) -> Bool
+    private let local: (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void
+    private let report: (HostReport) -> Void
+    private let startedAt: Milliseconds
+
+    private(set) var map = PartitionMap()
+    private var byID: [PartitionID: Replica] = [:]
+    private var unsubmitted: [LogRecord] = []
+    private var isSubmitScheduled = false
+    private var ticks = 0
+
+    /// - Parameters:
+    ///   - isOurs: whether a partition belongs to this loop.
+    ///   - local: carries out a request on this node's loops, for letters and questions to its own partitions.
+    init(
+        eventLoop: any EventLoop,
+        clock: WallClock,
+        settings: NodeSettings,
+        node: NodeID,
+        database: Database,
+        log: GroupCommitLog,
+        metrics: NodeMetrics,
+        problems: ProblemBoard,
+        links: NodeLinks,
+        logger: Logger,
+        isOurs: @escaping (PartitionID) -> Bool,
+        local: @escaping (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void,
+        report: @escaping (HostReport) -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.clock = clock
+        self.settings = settings
+        self.node = node
+        self.database = database
+        self.log = log
+        self.metrics = metrics
+        self.problems = problems
+        self.links = links
+        self.logger = logger
+        self.isOurs = isOurs
+        self.local = local
+        self.report = report
+        startedAt = clock.now() / 1000
+    }
+
+    private lazy var courier = Courier(host: self, logger: logger)
+    private(set) lazy var references = References { [unowned self] partition, query, deadline, completion in
+        self.query(partition, query, deadline: deadline, completion)
+    }
+
+    var replicas: some Collection<Replica> { byID.values }
+
+    func start() {
+        eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.tick) {
+            self.onTick()
+            self.start()
+        }
+    }
+
+    private func onTick() {
+        let now = NIODeadline.now()
+        for replica in byID.values {
+            replica.releaseExpiredWaiters(now: now)
+        }
+        courier.notice()
+        ticks += 1
+        if ticks % PartitionHost.ticksPerSweep == 0 {
+            courier.trim(from: 1)
+            tellOthers()
+            dropUnreadHomeLists()
+        }
+    }
+
+    private func tellOthers() {
+        report(
+            HostReport(
+                partitions: Array(byID.keys),
+                waitingLetters: byID.values.reduce(0) { $0 + UInt64($1.partition.outbox.waitingCount) }
+            )
+        )
+    }
+
+    private func dropUnreadHomeLists() {
+        let now = clock.now() / 1000
+        guard now > settings.idleMilliseconds else { return }
+        for replica in byID.values where replica.failure == nil {
+            do throws(PartitionFailure) {
+                _ = try replica.partition.dropUnreadHomeLists(
+                    since: now - settings.idleMilliseconds, startedAt: startedAt)
+            } catch {
+                logger.error(
+                    "home lists cannot be dropped",
+                    metadata: ["partition": "\(replica.partition.id)", "error": "\(error)"])
+            }
+        }
+    }
+
+    // MARK: The map
+
+    /// Follows a newer map: opens the partitions that it gives to this node and loop.
+    func follow(_ map: PartitionMap) {
+        guard map.version > self.map.version, let layout = map.layout else { return }
+        self.map = map
+        links.follow(map)
+        for partition in map.partitions(of: node) where isOurs(partition) && byID[partition] == nil {
+            open(partition, epoch: map.configurations[Int(partition.rawValue)].epoch, layout)
+        }
+        tellOthers()
+    }
+
+    private func open(_ id: PartitionID, epoch: UInt64, _ layout: PartitionLayout) {
+        do throws(PartitionFailure) {
+            let partition = try Partition(
+                id: id,
+                layout: layout,
+                database: database,
+                settings: settings.partitions,
+                incarnation: UInt64.random(in: 1...UInt64.max)
+            )
+            let replica = Replica(partition: partition, epoch: epoch, host: self, limit: settings.inFlight)
+            byID[id] = replica
+            replica.resume()
+            logger.info(
+                "partition open", metadata: ["partition": "\(id)", "applied": "\(partition.appliedIndex)"])
+        } catch {
+            partitionStopped(id, error)
+        }
+    }
+
+    /// A partition cannot go on. The others do.
+    func partitionStopped(_ id: PartitionID, _ error: PartitionFailure) {
+        problems.set(error.description, about: "partition \(id)")
+        logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
+    }
+
+    // MARK: Requests
+
+    func execute(
+        _ command: Command,
+        in partition: PartitionID,
+        completion: @escaping (NodeReply) -> Void
+    ) {
+        guard let replica = byID[partition] else { return completion(notPrimary(partition)) }
+        replica.submit(command) { completion(.executed($0)) }
+    }
+
+    func read(_ query: Query, of partition: PartitionID, completion: @escaping (Result<Answer, Refusal>) -> Void) {
+        guard let replica = byID[partition] else {
+            return completion(.failure(.unavailable("partition \(partition) is not on this node")))
+        }
+        replica.read(query, completion: completion)
+    }
+
+    func receive(_ bag: MailBag, completion: @escaping (MailReport) -> Void) {
+        guard let replica = byID[bag.destination] else {
+            return completion(MailReport(destination: bag.destination, receipts: []))
+        }
+        replica.receive(bag.letters) { receipts in
+            completion(MailReport(destination: bag.destination, receipts: receipts ?? []))
+        }
+    }
+
+    func serves(_ partition: PartitionID) -> Bool { byID[partition] != nil }
+
+    func notPrimary(_ partition: PartitionID) -> NodeReply { .notPrimary(partition, mapVersion: map.version) }
+
+    /// Asks whichever node serves a partition.
+    private func query(
+        _ partition: PartitionID,
+        _ query: Query,
+        deadline: NIODeadline,
+        _ completion: @escaping (Result<Answer, Refusal>) -> Void
+    ) {
+        if byID[partition] != nil { return read(query, of: partition, completion: completion) }
+        let unavailable = Refusal.unavailable("partition \(partition) does not answer")
+        guard let node = map.primary(of: partition) else { return completion(.failure(unavailable)) }
+        ask(node, .query([PartitionQuery(partition: partition, query: query)]), deadline: deadline) { result in
+            guard case .success(.queried(let results)) = result, let first = results.first else {
+                return completion(.failure(unavailable))
+            }
+            completion(first)
+        }
+    }
+
+    /// Asks a node, this one without the network. `completion` is called on this loop, later than this call.
+    func ask(
+        _ node: NodeID,
+        _ request: NodeRequest,
+        deadline: NIODeadline,
+        completion: @escaping NodeLinks.Completion
+    ) {
+        guard node == self.node else {
+            return links.ask(node, request, deadline: deadline, completion: completion)
+        }
+        let promise = eventLoop.makePromise(of: NodeReply.self)
+        promise.futureResult.assumeIsolated().whenSuccess { completion(.success($0)) }
+        local(request) { promise.succeed($0) }
+    }
+
+    // MARK: The log
+
+    /// Why nothing can be appended now; nil where it can.
+    var logRefusal: Refusal? {
+        if let failure = log.failure { return .unavailable("the node's log failed: \(failure)") }
+        return log.queuedBytes > settings.logQueueBytes / 2 ? .busy("the node's log is behind") : nil
+    }
+
+    /// Gives a record to the log with all others of this turn of the loop.
+    func append(_ record: LogRecord) {
+        unsubmitted.append(record)
+        guard !isSubmitScheduled else { return }
+        isSubmitScheduled = true
+        eventLoop.assumeIsolated().execute { self.submit() }
+    }
+
+    private func submit() {
+        isSubmitScheduled = false
+        let records = unsubmitted
+        unsubmitted = []
+        var last: [PartitionID: LogIndex] = [:]
+        for record in records {
+            last[record.partition] = record.index
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let positions = last
+        do throws(LogError) {
+            try log.submit(records) { result in
+                bound.eventLoop.execute { bound.value.submitted(positions, result) }
+            }
+        } catch .busy {
+            // Kept, in order, in front of what follows.
+            unsubmitted = records
+            isSubmitScheduled = true
+            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.submit() }
+        } catch {
+            submitted(positions, .failure(error))
+        }
+    }
+
+    private func submitted(_ positions: [PartitionID: LogIndex], _ result: Result<Void, LogError>) {
+        if case .failure(let error) = result {
+            problems.set(error.description, about: "log")
+            logger.critical("the log failed", metadata: ["error": "\(error)"])
+        }
+        for (partition, index) in positions {
+            switch result {
+            case .success: byID[partition]?.becameDurable(upTo: index)
+            case .failure(let error): byID[partition]?.logFailed(error)
+            }
+        }
+        courier.notice()
+    }
+
+    // MARK: Measuring
+
+    func noteRequest(_ name: String, began: NIODeadline, _ result: Result<Answer, Refusal>) {
+        let time = NIODeadline.now() - began
+        var isRefused = false
+        if case .failure = result { isRefused = true }
+        metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
+        if time > .milliseconds(Int64(settings.slowMilliseconds)) {
+            logger.warning(
+                "slow request", metadata: ["command": "\(name)", "milliseconds": "\(time.nanoseconds / 1_000_000)"])
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import Log
+internal import Logging
+internal import Model
+internal import Partitions
+internal import Store
+
+/// Opening a node's log: what it holds beyond the store's state is applied again.
+struct Recovery {
+    let directory: DataDirectory
+    let identity: NodeIdentity
+    let settings: NodeSettings
+    let logger: Logger
+
+    /// - Throws: `LogError.corruption` where the log is damaged, `PartitionFailure` where its entries cannot be
+    ///   applied; the node must not start then.
+    func openLog(
+        into database: Database,
+        observer: @escaping @Sendable (LogSync) -> Void
+    ) throws -> GroupCommitLog {
+        let cluster = try identity.cluster()
+        var partitions: [PartitionID: Partition] = [:]
+        var replayed = 0
+        let (writer, recovery) = try LogWriter.open(
+            fileSystem: LocalFileSystem(path: try directory.subdirectory("log")),
+            segmentBytes: settings.segmentBytes
+        ) { record throws(LogError) in
+            guard let layout = cluster?.layout else {
+                throw .inputOutput("the log holds entries, but the file CLUSTER is missing")
+            }
+            do throws(PartitionFailure) {
+                if try replay(record, &partitions, layout, database) { replayed += 1 }
+            } catch {
+                throw .corruption(
+                    segment: "log", offset: 0, partition: record.partition, what: "entry \(record.index): \(error)")
+            }
+        }
+        if let truncation = recovery.truncation {
+            logger.warning("torn log tail", metadata: ["what": "\(truncation)"])
+        }
+        logger.notice(
+            "log open",
+            metadata: [
+                "segments": "\(recovery.segments)", "records": "\(recovery.records)", "replayed": "\(replayed)",
+            ])
+        return GroupCommitLog(
+            writer: writer,
+            durability: settings.durability,
+            queueBytes: settings.logQueueBytes,
+            observer: observer
+        )
+    }
+
+    /// - Returns: whether the store lacked the entry.
+    private func replay(
+        _ record: LogRecord,
+        _ partitions: inout [PartitionID: Partition],
+        _ layout: PartitionLayout,
+        _ database: Database
+    ) throws(PartitionFailure) -> Bool {
+        let partition: Partition
+        if let open = partitions[record.partition] {
+            partition = open
+        } else {
+            partition = try Partition(
+                id: record.partition,
+                layout: layout,
+                database: database,
+                settings: settings.partitions,
+                incarnation: 0
+            )
+            partitions[record.partition] = partition
+        }
+        guard record.index > partition.appliedIndex else { return false }
+        let entry: LogEntry
+        do throws(BinaryDecodingError) {
+            entry = try LogEntry(decoding: record.payload)
+        } catch {
+            throw .damaged("\(error)")
+        }
+        _ = try partition.apply(entry, at: record.index)
+        return true
+    }
+}

@@ -1,0 +1,341 @@
+internal import DequeModule
+internal import Log
+internal import Logging
+internal import Model
+internal import NIOCore
+internal import Partitions
+
+/// One partition on this node: takes requests, puts commands into the log, applies what is committed, answers.
+///
+/// Confined to its host's event loop.
+final class Replica {
+    typealias Completion = (Result<Answer, Refusal>) -> Void
+
+    /// A command of a front end, on its way.
+    struct Write {
+        let command: Command
+        let actor: Actor
+        let began: NIODeadline
+        let completion: Completion
+    }
+
+    /// A query of a front end, on its way: each of its actors' earlier writes must be answered first.
+    struct Read {
+        let query: Query
+        var unchecked: ArraySlice<UserID>
+        let began: NIODeadline
+        let completion: Completion
+    }
+
+    enum Work {
+        case write(Write)
+        case read(Read)
+    }
+
+    /// Who is told what an entry came to.
+    private enum Origin {
+        case write(Write)
+        case mail(([MailReceipt]?) -> Void)
+        case own
+    }
+
+    private struct Waiter {
+        let write: Write
+        let fallback: Answer?
+        let deadline: NIODeadline
+    }
+
+    /// A follow is answered without the author's list after this long.
+    private static let longestBackfill = TimeAmount.milliseconds(200)
+    /// A creation or rename whose other partitions do not answer; the front end has long given up.
+    private static let longestSettlement = TimeAmount.seconds(30)
+    /// How often a creation looks whether another one of its name has been settled.
+    private static let nameRetry = TimeAmount.milliseconds(5)
+    private static let appliedPerTurn = 256
+
+    let partition: Partition
+    private let host: PartitionHost
+    private let epoch: UInt64
+    private let limit: Int
+    private var progress: ReplicaProgress
+    private var inFlight: Deque<(entry: LogEntry, origin: Origin)> = []
+    private var actors = ActorQueue<Work>()
+    private var waiters: [Settlement: [Waiter]] = [:]
+    private var lastTime: Microseconds
+    private var lastID: UInt64
+    private var isApplyScheduled = false
+    private var deletionsUnderWay: Set<UserID> = []
+    private(set) var failure: PartitionFailure?
+
+    init(partition: Partition, epoch: UInt64, host: PartitionHost, limit: Int) {
+        self.partition = partition
+        self.epoch = epoch
+        self.host = host
+        self.limit = limit
+        progress = ReplicaProgress(recovered: partition.appliedIndex)
+        lastTime = partition.lastTime
+        lastID = partition.lastID
+    }
+
+    var positions: ReplicaProgress { progress }
+    var waitingCount: Int { inFlight.count + actors.waitingCount }
+
+    // MARK: Commands
+
+    func submit(_ command: Command, completion: @escaping Completion) {
+        guard let actor = command.actor else {
+            return completion(.failure(Refusal(.error, "not a command of front ends")))
+        }
+        guard isOpen(completion) else { return }
+        let write = Write(command: command, actor: actor, began: .now(), completion: completion)
+        var kind = ActorQueue<Work>.Kind.write
+        if case .name = actor { kind = .exclusiveWrite }
+        if actors.arrive(kind, for: actor, .write(write)) { begin(write) }
+    }
+
+    private func isOpen(_ completion: Completion) -> Bool {
+        if let refusal = unavailability {
+            completion(.failure(refusal))
+            return false
+        }
+        guard waitingCount < limit else {
+            completion(.failure(.busy("partition \(partition.id) has \(waitingCount) requests under way")))
+            return false
+        }
+        return true
+    }
+
+    private var unavailability: Refusal? {
+        failure.map { .unavailable("partition \(partition.id) has stopped: \($0)") }
+    }
+
+    /// Finds out what the command needs to know of other partitions, then lets it enter the log.
+    private func begin(_ write: Write) {
+        if case .createUser(let command) = write.command, isNameBeingCreated(command) {
+            guard write.began + Replica.longestSettlement > .now() else {
+                return giveUp(write, .failure(.unavailable("username \(command.username) is being created")))
+            }
+            host.eventLoop.assumeIsolated().scheduleTask(in: Replica.nameRetry) { self.begin(write) }
+            return
+        }
+        host.references.resolve(write.command, for: partition) { result in
+            switch result {
+            case .success(let command): self.enter(command, write)
+            case .failure(let refusal): self.giveUp(write, .failure(refusal))
+            }
+        }
+    }
+
+    /// Whether another creation holds the name: this one waits for what becomes of it.
+    private func isNameBeingCreated(_ command: CreateUser) -> Bool {
+        // A retry under the same key is answered by the first attempt's result, which applying finds.
+        guard command.key == nil, failure == nil else { return false }
+        return attempt { () throws(PartitionFailure) in
+            try partition.isNameBeingCreated(command.username.folded)
+        } ?? false
+    }
+
+    private func enter(_ command: Command, _ write: Write) {
+        if let refusal = unavailability ?? host.logRefusal { return giveUp(write, .failure(refusal)) }
+        append(command, .write(write))
+        actors.entered(write.actor)
+        drain(write.actor)
+    }
+
+    private func append(_ command: Command, _ origin: Origin) {
+        let now = host.clock.now()
+        lastTime = max(now, lastTime + 1)
+        var id: UInt64 = 0
+        if command.mintsID {
+            lastID = Snowflake.next(after: lastID, at: now / 1000, partition: partition.id)
+            id = lastID
+        }
+        let entry = LogEntry(time: lastTime, mintedID: id, command: command)
+        let index = progress.append()
+        inFlight.append((entry, origin))
+        host.append(LogRecord(partition: partition.id, epoch: epoch, index: index, payload: entry.encoded()))
+    }
+
+    private func giveUp(_ write: Write, _ result: Result<Answer, Refusal>) {
+        actors.entered(write.actor)
+        answer(write, result)
+    }
+
+    private func answer(_ write: Write, _ result: Result<Answer, Refusal>) {
+        actors.answered(write.actor)
+        host.noteRequest(write.command.name, began: write.began, result)
+        write.completion(result)
+        drain(write.actor)
+    }
+
+    private func drain(_ actor: Actor) {
+        while let work = actors.next(actor) {
+            switch work {
+            case .write(let write): begin(write)
+            case .read(let read): perform(read)
+            }
+        }
+    }
+
+    // MARK: Mail
+
+    /// Takes letters of other partitions. `completion` is given how far each source's stream was taken, or nil where
+    /// the partition cannot take mail now.
+    func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
+        guard failure == nil, host.logRefusal == nil, inFlight.count < limit else { return completion(nil) }
+        append(.receiveMail(letters), .mail(completion))
+    }
+
+    /// Notes how far destinations have taken this partition's letters.
+    func trimOutbox(_ receipts: [MailReceipt]) {
+        guard failure == nil, host.logRefusal == nil else { return }
+        append(.trimOutbox(receipts), .own)
+    }
+
+    // MARK: Queries
+
+    func read(_ query: Query, completion: @escaping Completion) {
+        guard isOpen(completion) else { return }
+        perform(Read(query: query, unchecked: query.actors[...], began: .now(), completion: completion))
+    }
+
+    private func perform(_ read: Read) {
+        var read = read
+        while let user = read.unchecked.popFirst() {
+            guard actors.arrive(.read, for: .user(user), .read(read)) else { return }
+        }
+        if let refusal = unavailability { return read.completion(.failure(refusal)) }
+        let result = attempt { () throws(PartitionFailure) in
+            try partition.read(read.query, now: host.clock.now() / 1000)
+        }
+        let answer = result ?? .failure(unavailability ?? .unavailable("partition \(partition.id) has stopped"))
+        host.noteRequest(read.query.name, began: read.began, answer)
+        read.completion(answer)
+    }
+
+    // MARK: Applying
+
+    /// The log holds everything up to `index` durably.
+    func becameDurable(upTo index: LogIndex) {
+        progress.makeDurable(upTo: index)
+        applyCommitted()
+    }
+
+    /// The log could not make entries durable: nobody knows whether they will be found after a restart.
+    func logFailed(_ error: LogError) {
+        stop(.broken("the log failed: \(error)"))
+    }
+
+    private func applyCommitted() {
+        guard failure == nil, !isApplyScheduled else { return }
+        for _ in 0..<Replica.appliedPerTurn {
+            guard let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
+                return continueDeletions()
+            }
+            let applied = attempt { () throws(PartitionFailure) in try partition.apply(entry, at: index) }
+            guard let applied else {
+                if case .write(let write) = origin { answer(write, .failure(Replica.unknownOutcome)) }
+                return
+            }
+            for settled in applied.settled {
+                release(settled)
+            }
+            finish(origin, applied.outcome)
+            if case .continueDeletion(let user) = entry.command { deletionsUnderWay.remove(user) }
+        }
+        // Other partitions' turn: a long run of entries must not hold up the loop.
+        isApplyScheduled = true
+        host.eventLoop.assumeIsolated().execute {
+            self.isApplyScheduled = false
+            self.applyCommitted()
+        }
+    }
+
+    private func finish(_ origin: Origin, _ outcome: Outcome) {
+        switch (origin, outcome) {
+        case (.write(let write), .done(let result)): answer(write, .success(result))
+        case (.write(let write), .refused(let refusal)): answer(write, .failure(refusal))
+        case (.write(let write), .waiting(let settlement, let fallback)):
+            let patience = fallback == nil ? Replica.longestSettlement : Replica.longestBackfill
+            waiters[settlement, default: []].append(
+                Waiter(write: write, fallback: fallback, deadline: .now() + patience))
+        case (.write(let write), .mailTaken), (.write(let write), .applied):
+            answer(write, .failure(Refusal(.error, "command came to nothing")))
+        case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)
+        case (.mail(let completion), _): completion(nil)
+        case (.own, _): break
+        }
+    }
+
+    private func release(_ settled: Settled) {
+        for waiter in waiters.removeValue(forKey: settled.settlement) ?? [] {
+            answer(waiter.write, waiter.fallback.map { .success($0) } ?? settled.result)
+        }
+    }
+
+    /// Answers those who have waited too long for other partitions.
+    func releaseExpiredWaiters(now: NIODeadline) {
+        for (settlement, group) in waiters where group.contains(where: { $0.deadline <= now }) {
+            let left = group.filter { $0.deadline > now }
+            waiters[settlement] = left.isEmpty ? nil : left
+            for waiter in group where waiter.deadline <= now {
+                answer(waiter.write, waiter.fallback.map { .success($0) } ?? .failure(Replica.unknownOutcome))
+            }
+        }
+    }
+
+    private func continueDeletions() {
+        for user in partition.pendingDeletions where !deletionsUnderWay.contains(user) {
+            guard host.logRefusal == nil else { return }
+            deletionsUnderWay.insert(user)
+            append(.continueDeletion(user), .own)
+        }
+    }
+
+    /// Takes up what the run before left unfinished.
+    func resume() {
+        continueDeletions()
+    }
+
+    // MARK: Stopping
+
+    private static let unknownOutcome = Refusal.timeout("outcome unknown: retry with the same KEY")
+
+    /// Runs something that may find the partition broken, and stops the partition then.
+    private func attempt<Value>(_ body: () throws(PartitionFailure) -> Value) -> Value? {
+        do throws(PartitionFailure) {
+            return try body()
+        } catch {
+            stop(error)
+            return nil
+        }
+    }
+
+    private func stop(_ error: PartitionFailure) {
+        guard failure == nil else { return }
+        failure = error
+        host.partitionStopped(partition.id, error)
+        let abandoned = inFlight
+        let waiting = waiters.values.flatMap { $0 }
+        inFlight = []
+        waiters = [:]
+        let unbegun = actors.removeAll()
+        for (_, origin) in abandoned {
+            switch origin {
+            case .write(let write): write.completion(.failure(Replica.unknownOutcome))
+            case .mail(let completion): completion(nil)
+            case .own: break
+            }
+        }
+        for waiter in waiting {
+            waiter.write.completion(.failure(Replica.unknownOutcome))
+        }
+        for work in unbegun {
+            let refusal = unavailability ?? .unavailable("partition \(partition.id) has stopped")
+            switch work {
+            case .write(let write): write.completion(.failure(refusal))
+            case .read(let read): read.completion(.failure(refusal))
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+public import Model
+
+/// Where everything is: what the coordinator decides and everybody else follows.
+public struct PartitionMap: Hashable, Sendable {
+    /// Who serves one partition.
+    public struct Configuration: Hashable, Sendable {
+        /// Grows with every change.
+        public let epoch: UInt64
+        public let primary: NodeID?
+        public let secondaries: [NodeID]
+
+        public init(epoch: UInt64, primary: NodeID?, secondaries: [NodeID]) {
+            self.epoch = epoch
+            self.primary = primary
+            self.secondaries = secondaries
+        }
+    }
+
+    /// Chosen when the cluster is initialized; 0 before.
+    public var clusterID: UInt64
+    /// Grows with every change of anything here.
+    public var version: UInt64
+    public var replicationFactor: Int
+    public var members: [Member]
+    /// By partition; empty until the cluster is initialized.
+    public var configurations: [Configuration]
+
+    public init(
+        clusterID: UInt64 = 0,
+        version: UInt64 = 0,
+        replicationFactor: Int = 1,
+        members: [Member] = [],
+        configurations: [Configuration] = []
+    ) {
+        self.clusterID = clusterID
+        self.version = version
+        self.replicationFactor = replicationFactor
+        self.members = members
+        self.configurations = configurations
+    }
+
+    /// Nil until the cluster is initialized.
+    public var layout: PartitionLayout? { PartitionLayout(count: configurations.count) }
+
+    public func primary(of partition: PartitionID) -> NodeID? {
+        let index = Int(partition.rawValue)
+        return index < configurations.count ? configurations[index].primary : nil
+    }
+
+    public func member(_ id: NodeID) -> Member? { members.first { $0.id == id } }
+
+    /// The partitions whose primary a node is.
+    public func partitions(of node: NodeID) -> [PartitionID] {
+        configurations.indices.filter { configurations[$0].primary == node }.map { PartitionID(UInt16($0)) }
+    }
+}
+
+extension PartitionMap: BinaryCodable {
+    public func encode(into writer: inout BinaryWriter) {
+        writer.writeFixed(clusterID)
+        writer.writeVariable(version)
+        writer.writeCount(replicationFactor)
+        writer.writeArray(members) { $0.write($1) }
+        writer.writeArray(configurations) { writer, configuration in
+            writer.writeVariable(configuration.epoch)
+            writer.writeOptional(configuration.primary) { $0.writeFixed($1.rawValue) }
+            writer.writeArray(configuration.secondaries) { $0.writeFixed($1.rawValue) }
+        }
+    }
+
+    public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        clusterID = try reader.readFixed()
+        version = try reader.readVariable()
+        let factor = try reader.readVariable()
+        guard factor <= 64 else { throw .invalid("replication factor \(factor)") }
+        replicationFactor = Int(factor)
+        members = try reader.readArray(elementSize: 12) { reader throws(BinaryDecodingError) in try reader.read() }
+        configurations = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
+            Configuration(
+                epoch: try reader.readVariable(),
+                primary: try reader.readOptional { reader throws(BinaryDecodingError) in
+                    NodeID(try reader.readFixed())
+                },
+                secondaries: try reader.readArray(elementSize: 8) { reader throws(BinaryDecodingError) in
+                    NodeID(try reader.readFixed())
+                }
+            )
+        }
+        guard configurations.isEmpty || layout != nil else {
+            throw .invalid("partition count \(configurations.count)")
+        }
+    }
+}

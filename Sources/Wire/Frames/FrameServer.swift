@@ -1,0 +1,154 @@
+package import Logging
+package import NIOCore
+internal import NIOPosix
+
+/// Answers one request; may be called once, from any thread.
+package struct FrameResponder: Sendable {
+    private let handler: NIOLoopBound<FrameServerHandler>
+    private let id: UInt64
+
+    init(handler: NIOLoopBound<FrameServerHandler>, id: UInt64) {
+        self.handler = handler
+        self.id = id
+    }
+
+    package func respond(_ payload: [UInt8]) {
+        if handler.eventLoop.inEventLoop {
+            handler.value.reply(id: id, payload)
+        } else {
+            handler.eventLoop.execute { handler.value.reply(id: id, payload) }
+        }
+    }
+}
+
+/// The serving side of our protocol: checks the handshake, hands requests to a service, writes replies in the order
+/// they are ready, many to a flush.
+package final class FrameServerHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+    /// Called on the connection's event loop.
+    package typealias Service = @Sendable (_ request: [UInt8], _ responder: FrameResponder) -> Void
+
+    /// Requests of one connection that may be under way; more are left in the socket.
+    private static let largestInFlight = 65_536
+    private static let largestUnsentBytes = 256 << 20
+
+    private let handshake: Handshake
+    private let service: Service
+    private let logger: Logger
+    private var processor = NIOSingleStepByteToMessageProcessor(FrameDecoder())
+    private var context: ChannelHandlerContext?
+    private var output = ByteBuffer()
+    private var isFlushScheduled = false
+    private var isWelcome = false
+    private var inFlight = 0
+    private var isReadPending = false
+
+    package init(handshake: Handshake, logger: Logger, service: @escaping Service) {
+        self.handshake = handshake
+        self.logger = logger
+        self.service = service
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        do {
+            try processor.process(buffer: unwrapInboundIn(data)) { frame in
+                try receive(frame, context: context)
+            }
+        } catch {
+            refuse(error, context: context)
+        }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        context.read()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("connection failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    private func receive(_ frame: Frame, context: ChannelHandlerContext) throws {
+        switch (frame.kind, isWelcome) {
+        case (.hello, false):
+            let name = try Handshake.check(frame.payload, secret: handshake.secret)
+            isWelcome = true
+            logger.debug("connection accepted", metadata: ["peer": "\(name)"])
+            enqueue(Frame(kind: .welcome, id: 0, payload: handshake.payload()))
+        case (.request, true):
+            inFlight += 1
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            service(frame.payload, FrameResponder(handler: bound, id: frame.id))
+        default:
+            throw FrameError.handshake("unexpected \(frame.kind) frame")
+        }
+    }
+
+    private func refuse(_ error: any Error, context: ChannelHandlerContext) {
+        logger.warning("connection refused", metadata: ["error": "\(error)"])
+        var buffer = context.channel.allocator.buffer(capacity: 128)
+        Frame(kind: .goodbye, id: 0, payload: Array("\(error)".utf8)).write(to: &buffer)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        context.close(promise: nil)
+    }
+
+    fileprivate func reply(id: UInt64, _ payload: [UInt8]) {
+        inFlight -= 1
+        enqueue(Frame(kind: .reply, id: id, payload: payload))
+    }
+
+    private func enqueue(_ frame: Frame) {
+        guard let context else { return }
+        frame.write(to: &output)
+        guard output.readableBytes <= FrameServerHandler.largestUnsentBytes else {
+            logger.warning("connection closed: its replies are not read")
+            return context.close(promise: nil)
+        }
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute { self.flush() }
+    }
+
+    private func flush() {
+        isFlushScheduled = false
+        guard let context, output.readableBytes > 0 else { return }
+        let buffer = output
+        output = context.channel.allocator.buffer(capacity: 4096)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+}
+
+/// Listens for our protocol.
+package enum FrameListener {
+    /// - Parameter port: 0 picks a free one.
+    package static func bind(
+        group: any EventLoopGroup,
+        host: String,
+        port: Int,
+        handshake: Handshake,
+        logger: Logger,
+        service: @escaping FrameServerHandler.Service
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = FrameServerHandler(handshake: handshake, logger: logger, service: service)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .bind(host: host, port: port).get()
+    }
+}
