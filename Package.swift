@@ -83,5 +83,21 @@ let package = Package(
             ]
         ),
         executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),
+        library(
+            "Router",
+            [
+                "ClusterLinks", "Launch", "Messages", "Model", "Observability", "Placement", "Settings", "Wire", .deque,
+                .logging, .metrics, .nioCore, .nioPosix,
+            ]
+        ),
+        executable("rookery-router", ["Launch", "Router", "Settings", .arguments]),
+        library("Client", [.deque, .nioCore, .nioPosix]),
+        executable(
+            "rookery",
+            [
+                "Client", "ClusterLinks", "Launch", "Messages", "Model", "Placement", "Settings", "Wire", .arguments, .logging,
+                .nioCore, .nioPosix,
+            ]
+        ),
     ]
 )

@@ -1,0 +1,71 @@
+internal import Messages
+internal import Model
+internal import Placement
+internal import Wire
+
+/// `CLUSTER.*`
+enum ClusterCommands {
+    static let all: [CommandSpec] = [
+        CommandSpec("CLUSTER.INFO", arity: 1, .cluster, "", "Describes the cluster") { _, _ in
+            .cluster { view in
+                let reachable = view.nodes?.filter { ($0.silentMilliseconds ?? .max) < 3_000 }
+                let durabilities = Set((view.nodes ?? []).compactMap { $0.health?.durability }).sorted()
+                let isOK = view.map.layout != nil && reachable?.count == view.map.members.count
+                    && (reachable ?? []).allSatisfy { $0.health?.isReady ?? false }
+                return .map([
+                    ("state", .bulk(view.map.layout == nil ? "uninitialized" : isOK ? "ok" : "degraded")),
+                    ("id", .bulk(String(view.map.clusterID))),
+                    ("mapVersion", .integer(Int64(view.map.version))),
+                    ("partitions", .integer(Int64(view.map.configurations.count))),
+                    ("replicationFactor", .integer(Int64(view.map.replicationFactor))),
+                    ("durability", .bulk(durabilities.isEmpty ? "unknown" : durabilities.joined(separator: ","))),
+                    ("nodes", .integer(Int64(view.map.members.count))),
+                    ("reachableNodes", reachable.map { .integer(Int64($0.count)) } ?? .null),
+                    ("coordinator", .bulk(view.nodes == nil ? "unreachable" : "reachable")),
+                ])
+            }
+        },
+        CommandSpec("CLUSTER.NODES", arity: 1, .cluster, "", "Lists the nodes and how they do") { _, _ in
+            .cluster { view in
+                .array(
+                    view.map.members.map { member in
+                        node(member, view.nodes?.first { $0.node == member.id }, view.map)
+                    }
+                )
+            }
+        },
+        CommandSpec("CLUSTER.PARTITIONS", arity: 1, .cluster, "", "Lists the partitions and who serves them") { _, _ in
+            .cluster { view in
+                .array(
+                    view.map.configurations.enumerated().map { index, configuration in
+                        func name(_ node: NodeID) -> String { view.map.member(node)?.name ?? node.description }
+                        return .map([
+                            ("partition", .integer(Int64(index))),
+                            ("epoch", .integer(Int64(configuration.epoch))),
+                            ("primary", configuration.primary.map { .bulk(name($0)) } ?? .null),
+                            ("secondaries", .array(configuration.secondaries.map { .bulk(name($0)) })),
+                        ])
+                    }
+                )
+            }
+        },
+    ]
+
+    private static func node(_ member: Member, _ status: NodeStatus?, _ map: PartitionMap) -> RESPValue {
+        let health = status?.health
+        return .map([
+            ("name", .bulk(member.name)),
+            ("id", .bulk(member.id.description)),
+            ("address", .bulk("\(member.host):\(member.port)")),
+            ("zone", .bulk(member.zone)),
+            ("weight", .integer(Int64(member.weight))),
+            ("primaries", .integer(Int64(map.partitions(of: member.id).count))),
+            ("ready", .integer(health?.isReady ?? false ? 1 : 0)),
+            ("problem", .bulk(health?.problem ?? "")),
+            ("silentMilliseconds", status?.silentMilliseconds.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ("durability", .bulk(health?.durability ?? "unknown")),
+            ("logBytes", .integer(Int64(clamping: health?.logBytes ?? 0))),
+            ("waitingLetters", .integer(Int64(clamping: health?.waitingLetters ?? 0))),
+        ])
+    }
+}

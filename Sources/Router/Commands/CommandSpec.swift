@@ -1,0 +1,83 @@
+internal import Model
+internal import Wire
+
+/// One row of the command table: everything that the router knows of a command.
+struct CommandSpec: Sendable {
+    enum Group: String, Sendable {
+        case users = "rookery-users"
+        case follows = "rookery-follows"
+        case tweets = "rookery-tweets"
+        case timelines = "rookery-timelines"
+        case cluster
+        case connection
+        case server
+    }
+
+    let name: String
+    /// As Redis counts: with the command's own name, negative where it is the least.
+    let arity: Int
+    let group: Group
+    let isWrite: Bool
+    /// The arguments as people write them: `user [COUNT n]`.
+    let syntax: String
+    let summary: String
+    /// Whether it works before `AUTH`.
+    let needsNoAuthentication: Bool
+    let plan: @Sendable (inout Arguments, CommandContext) throws(Refusal) -> Plan
+
+    init(
+        _ name: String,
+        arity: Int,
+        _ group: Group,
+        isWrite: Bool = false,
+        needsNoAuthentication: Bool = false,
+        _ syntax: String,
+        _ summary: String,
+        plan: @escaping @Sendable (inout Arguments, CommandContext) throws(Refusal) -> Plan
+    ) {
+        self.name = name
+        self.arity = arity
+        self.group = group
+        self.isWrite = isWrite
+        self.needsNoAuthentication = needsNoAuthentication
+        self.syntax = syntax
+        self.summary = summary
+        self.plan = plan
+    }
+
+    func accepts(count: Int) -> Bool {
+        arity >= 0 ? count == arity : count >= -arity
+    }
+}
+
+/// What parsing a command may look at.
+struct CommandContext {
+    /// Nil while the cluster is not initialized.
+    let layout: PartitionLayout?
+    private let totals: RouterTotals
+
+    init(layout: PartitionLayout?, totals: RouterTotals) {
+        self.layout = layout
+        self.totals = totals
+    }
+
+    /// Gathered only for the commands that tell it.
+    var server: ServerFacts { totals.facts }
+
+    func requireLayout() throws(Refusal) -> PartitionLayout {
+        guard let layout else { throw .unavailable("the cluster is not initialized") }
+        return layout
+    }
+}
+
+/// What `INFO` and `HELLO` say of the router.
+struct ServerFacts: Sendable {
+    let version: String
+    let port: Int
+    let processID: Int
+    let uptimeSeconds: Int
+    let connections: Int
+    let connectionsReceived: UInt64
+    let commandsProcessed: UInt64
+    let residentBytes: UInt64
+}

@@ -1,0 +1,179 @@
+internal import Model
+internal import Wire
+
+/// The commands of Redis about the connection, enough for every common client to connect.
+enum ConnectionCommands {
+    private static let deadlineRange = 1...60_000
+
+    static let all: [CommandSpec] = [
+        CommandSpec("PING", arity: -1, .connection, "[message]", "Answers PONG or the message") {
+            arguments, _ throws(Refusal) in
+            guard arguments.remaining <= 1 else {
+                throw Refusal(.error, "wrong number of arguments for 'ping' command")
+            }
+            return .reply(arguments.remaining == 0 ? .simple("PONG") : .bytes(try arguments.next()))
+        },
+        CommandSpec("ECHO", arity: 2, .connection, "message", "Answers the message") { arguments, _ throws(Refusal) in
+            .reply(.bytes(try arguments.next()))
+        },
+        CommandSpec(
+            "HELLO", arity: -1, .connection, needsNoAuthentication: true,
+            "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the protocol version", plan: hello),
+        CommandSpec(
+            "AUTH", arity: -2, .connection, needsNoAuthentication: true, "[username] password",
+            "Authenticates the connection"
+        ) { arguments, _ throws(Refusal) in
+            let user = arguments.remaining == 2 ? try arguments.text("username") : "default"
+            let password = try arguments.next()
+            guard arguments.remaining == 0 else { throw Arguments.syntaxError }
+            return .session { session in authenticate(user, password, &session) ?? .simple("OK") }
+        },
+        CommandSpec("SELECT", arity: 2, .connection, "index", "Accepts database 0, the only one") {
+            arguments, _ throws(Refusal) in
+            guard try arguments.next() == [UInt8(ascii: "0")] else {
+                throw Refusal(.error, "DB index is out of range")
+            }
+            return .reply(.simple("OK"))
+        },
+        CommandSpec(
+            "QUIT", arity: -1, .connection, needsNoAuthentication: true, "", "Closes the connection"
+        ) { _, _ in
+            .session { session in
+                session.isClosing = true
+                return .simple("OK")
+            }
+        },
+        CommandSpec(
+            "RESET", arity: 1, .connection, needsNoAuthentication: true, "", "Puts the connection back as it began"
+        ) { _, _ in
+            .session { session in
+                session.version = .two
+                session.name = ""
+                session.isAuthenticated = session.password.isEmpty
+                session.deadlineMilliseconds = session.defaultDeadlineMilliseconds
+                return .simple("RESET")
+            }
+        },
+        CommandSpec(
+            "CLIENT", arity: -2, .connection,
+            "subcommand [argument ...]", "SETNAME, GETNAME, ID, INFO, SETINFO and DEADLINE, of this connection",
+            plan: client),
+    ]
+
+    /// - Returns: an error reply, or nil where the password is right.
+    private static func authenticate(
+        _ user: String,
+        _ password: [UInt8],
+        _ session: inout ClientSession
+    ) -> RESPValue? {
+        guard !session.password.isEmpty else {
+            return .error(
+                "ERR AUTH <password> called without any password configured for the default user. "
+                    + "Are you sure your configuration is correct?")
+        }
+        guard user == "default", isEqual(password, Array(session.password.utf8)) else {
+            return .error("WRONGPASS invalid username-password pair or user is disabled.")
+        }
+        session.isAuthenticated = true
+        return nil
+    }
+
+    /// In time that does not depend on where the two differ.
+    private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    @Sendable
+    private static func hello(_ arguments: inout Arguments, _ context: CommandContext) throws(Refusal) -> Plan {
+        var version: RESPVersion?
+        if arguments.remaining > 0 {
+            switch String(decoding: try arguments.next(), as: UTF8.self) {
+            case "2": version = .two
+            case "3": version = .three
+            default: return .reply(.error("NOPROTO unsupported protocol version"))
+            }
+        }
+        var credentials: (user: String, password: [UInt8])?
+        var name: String?
+        try arguments.options { option, arguments throws(Refusal) in
+            switch option {
+            case "AUTH": credentials = (try arguments.text("username"), try arguments.next())
+            case "SETNAME": name = try clientName(&arguments)
+            default: return false
+            }
+            return true
+        }
+        let facts = context.server
+        return .session { session in
+            if let (user, password) = credentials, let error = authenticate(user, password, &session) { return error }
+            guard session.isAuthenticated else {
+                return .error(
+                    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
+                        + "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+                        + "protocol version at the same time")
+            }
+            session.version = version ?? session.version
+            session.name = name ?? session.name
+            return .map([
+                ("server", .bulk("rookery")), ("version", .bulk(facts.version)),
+                ("proto", .integer(Int64(session.version.rawValue))), ("id", .integer(Int64(session.id))),
+                ("mode", .bulk("standalone")), ("role", .bulk("master")), ("modules", .array([])),
+            ])
+        }
+    }
+
+    private static func clientName(_ arguments: inout Arguments) throws(Refusal) -> String {
+        let name = try arguments.next()
+        guard name.allSatisfy({ (33...126).contains($0) }), name.count <= 256 else {
+            throw Refusal(.error, "Client names cannot contain spaces, newlines or special characters.")
+        }
+        return String(decoding: name, as: UTF8.self)
+    }
+
+    @Sendable
+    private static func client(_ arguments: inout Arguments, _ context: CommandContext) throws(Refusal) -> Plan {
+        let subcommand = String(decoding: try arguments.next(), as: UTF8.self).uppercased()
+        let plan: Plan
+        switch subcommand {
+        case "ID": plan = .session { .integer(Int64($0.id)) }
+        case "GETNAME": plan = .session { $0.name.isEmpty ? .null : .bulk($0.name) }
+        case "INFO": plan = .session { .verbatim(line($0)) }
+        case "SETNAME":
+            let name = try clientName(&arguments)
+            plan = .session { session in
+                session.name = name
+                return .simple("OK")
+            }
+        case "SETINFO":
+            let attribute = String(decoding: try arguments.next(), as: UTF8.self).uppercased()
+            let value = try clientName(&arguments)
+            guard ["LIB-NAME", "LIB-VER"].contains(attribute) else {
+                throw Refusal(.error, "Unrecognized option '\(attribute.prefix(32))'")
+            }
+            plan = .session { session in
+                if attribute == "LIB-NAME" { session.libraryName = value } else { session.libraryVersion = value }
+                return .simple("OK")
+            }
+        case "DEADLINE":
+            let milliseconds = try arguments.integer("deadline", in: deadlineRange)
+            plan = .session { session in
+                session.deadlineMilliseconds = Int64(milliseconds)
+                return .simple("OK")
+            }
+        default:
+            throw Refusal(
+                .error, "unknown subcommand '\(subcommand.prefix(32))'. Try CLIENT ID, INFO, SETNAME or DEADLINE.")
+        }
+        guard arguments.remaining == 0 else {
+            throw Refusal(.error, "wrong number of arguments for 'client|\(subcommand.lowercased())' command")
+        }
+        return plan
+    }
+
+    private static func line(_ session: ClientSession) -> String {
+        "id=\(session.id) addr=\(session.address) name=\(session.name) db=0 resp=\(session.version.rawValue) "
+            + "lib-name=\(session.libraryName) lib-ver=\(session.libraryVersion) "
+            + "deadline=\(session.deadlineMilliseconds)\n"
+    }
+}

@@ -1,0 +1,47 @@
+internal import Messages
+internal import Model
+internal import Placement
+internal import Wire
+
+/// What a command needs done, and what its reply is made of: commands are parsed into plans, and plans are run by the
+/// router.
+enum Plan {
+    case reply(RESPValue)
+    /// A command to the partition of its actor.
+    case write(Command, (Answer) throws(Refusal) -> RESPValue)
+    /// A query of one partition; its refusal is the reply.
+    case read(PartitionQuery, (Answer) throws(Refusal) -> Plan)
+    /// Queries of several partitions, one request a node; each has a result of its own.
+    case gather([PartitionQuery], ([Result<Answer, Refusal>]) -> Plan)
+    /// What the coordinator knows.
+    case cluster((ClusterView) -> RESPValue)
+    /// Something about the connection itself.
+    case session((inout ClientSession) -> RESPValue)
+
+    /// An answer of another kind than the command expects.
+    static let strangeAnswer = Refusal.unavailable("a partition's answer cannot be understood")
+}
+
+/// The cluster as people and tools see it.
+struct ClusterView: Sendable {
+    let map: PartitionMap
+    /// Nil where the coordinator does not answer.
+    let nodes: [NodeStatus]?
+}
+
+/// The state of one client's connection.
+struct ClientSession: Sendable {
+    let id: UInt64
+    let address: String
+    var name = ""
+    var version = RESPVersion.two
+    var isAuthenticated: Bool
+    /// From the dispatch of each command.
+    var deadlineMilliseconds: Int64
+    var libraryName = ""
+    var libraryVersion = ""
+    var isClosing = false
+    /// What `RESET` and `AUTH` go back to and compare with.
+    let password: String
+    let defaultDeadlineMilliseconds: Int64
+}

@@ -1,0 +1,47 @@
+internal import Model
+internal import Wire
+
+/// Our objects as front ends see them.
+enum Replies {
+    static func error(_ refusal: Refusal) -> RESPValue {
+        .error("\(refusal.code.word) \(refusal.message)")
+    }
+
+    static func integer(_ answer: Answer) throws(Refusal) -> RESPValue {
+        guard case .integer(let value) = answer else { throw Plan.strangeAnswer }
+        return .integer(value)
+    }
+
+    static func user(_ user: User) -> RESPValue {
+        .map([
+            ("id", .bulk(String(user.id.rawValue))),
+            ("username", .bulk(user.username)),
+            ("name", .bulk(user.displayName)),
+            ("bio", .bulk(user.bio)),
+            ("createdAt", .integer(Int64(user.createdAt))),
+            ("followers", .integer(Int64(user.followers))),
+            ("following", .integer(Int64(user.following))),
+            ("tweets", .integer(Int64(user.tweets))),
+        ])
+    }
+
+    static func tweet(_ tweet: Tweet) -> RESPValue {
+        var fields: [(field: String, value: RESPValue)] = [
+            ("id", .bulk(String(tweet.id.rawValue))),
+            ("author", .bulk(String(tweet.author.rawValue))),
+            ("text", .bulk(tweet.text)),
+            ("createdAt", .integer(Int64(tweet.createdAt))),
+        ]
+        if let replyTo = tweet.replyTo { fields.append(("replyTo", .bulk(String(replyTo.rawValue)))) }
+        if let quoteOf = tweet.quoteOf { fields.append(("quoteOf", .bulk(String(quoteOf.rawValue)))) }
+        fields.append(("likes", .integer(0)))
+        fields.append(("retweets", .integer(0)))
+        fields.append(("replies", .integer(Int64(tweet.replies))))
+        return .map(fields)
+    }
+
+    /// A list's page: where it goes on, empty at the end, then the items.
+    static func page(next: String?, _ items: RESPValue) -> RESPValue {
+        .array([.bulk(next ?? ""), items])
+    }
+}

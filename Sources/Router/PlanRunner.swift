@@ -1,0 +1,236 @@
+internal import ClusterLinks
+internal import Logging
+internal import Messages
+internal import Model
+internal import NIOCore
+internal import Placement
+internal import Wire
+
+/// Runs plans: finds the nodes, asks them, tries again with a newer map while the deadline allows. Confined to its
+/// event loop.
+final class PlanRunner {
+    typealias Reply = (RESPValue) -> Void
+
+    /// Before asking again after a node has said that it does not serve a partition, or cannot be reached.
+    private static let retryPause = TimeAmount.milliseconds(20)
+
+    private let eventLoop: any EventLoop
+    private let links: NodeLinks
+    private let coordinator: CoordinatorClient
+    private let limit: Int
+    private(set) var inFlight = 0
+
+    init(eventLoop: any EventLoop, links: NodeLinks, coordinator: CoordinatorClient, limit: Int) {
+        self.eventLoop = eventLoop
+        self.links = links
+        self.coordinator = coordinator
+        self.limit = limit
+    }
+
+    var map: PartitionMap { links.map }
+
+    func follow(_ map: PartitionMap) {
+        links.follow(map)
+    }
+
+    /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
+    func run(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
+        switch plan {
+        case .reply(let value): reply(value)
+        case .session: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
+        case .write, .read, .gather, .cluster:
+            guard inFlight < limit else {
+                return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
+            }
+            inFlight += 1
+            start(plan, deadline: deadline) { value in
+                self.inFlight -= 1
+                reply(value)
+            }
+        }
+    }
+
+    private func start(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
+        switch plan {
+        case .reply(let value): reply(value)
+        case .session: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
+        case .write(let command, let render):
+            write(command, deadline: deadline) { result in
+                reply(PlanRunner.value(of: result, render))
+            }
+        case .read(let query, let then):
+            ask([query], deadline: deadline) { results in
+                let result = results.first ?? .failure(Plan.strangeAnswer)
+                self.start(PlanRunner.plan(from: result, then), deadline: deadline, reply: reply)
+            }
+        case .gather(let queries, let then):
+            ask(queries, deadline: deadline) { results in
+                self.start(then(results), deadline: deadline, reply: reply)
+            }
+        case .cluster(let render):
+            coordinator.ask(.health, within: .milliseconds(500)) { result in
+                var nodes: [NodeStatus]?
+                if case .success(.health(let statuses)) = result { nodes = statuses }
+                reply(render(ClusterView(map: self.map, nodes: nodes)))
+            }
+        }
+    }
+
+    private static func value(
+        of result: Result<Answer, Refusal>,
+        _ render: (Answer) throws(Refusal) -> RESPValue
+    ) -> RESPValue {
+        do throws(Refusal) {
+            return try render(try result.get())
+        } catch {
+            return Replies.error(error)
+        }
+    }
+
+    private static func plan(
+        from result: Result<Answer, Refusal>,
+        _ then: (Answer) throws(Refusal) -> Plan
+    ) -> Plan {
+        do throws(Refusal) {
+            return try then(try result.get())
+        } catch {
+            return .reply(Replies.error(error))
+        }
+    }
+
+    // MARK: Writes
+
+    private func write(
+        _ command: Command,
+        deadline: NIODeadline,
+        completion: @escaping (Result<Answer, Refusal>) -> Void
+    ) {
+        guard let layout = map.layout, let actor = command.actor else {
+            return completion(.failure(.unavailable("the cluster is not initialized")))
+        }
+        let partition = actor.partition(in: layout)
+        guard let node = map.primary(of: partition) else {
+            return retry(before: deadline, otherwise: unavailable(partition), completion) {
+                self.write(command, deadline: deadline, completion: completion)
+            }
+        }
+        links.ask(node, .execute(partition, command), deadline: deadline) { result in
+            switch result {
+            case .success(.executed(let result)): completion(result)
+            case .success(.notPrimary), .failure(.nothingDone):
+                self.retry(before: deadline, otherwise: self.unavailable(partition), completion) {
+                    self.write(command, deadline: deadline, completion: completion)
+                }
+            case .success, .failure(.outcomeUnknown):
+                completion(
+                    .failure(.timeout("outcome unknown: partition \(partition) did not answer; retry with its KEY")))
+            case .failure(.busy): completion(.failure(.busy("too much is waiting for partition \(partition)")))
+            }
+        }
+    }
+
+    private func unavailable(_ partition: PartitionID) -> Refusal {
+        .unavailable("partition \(partition) does not answer")
+    }
+
+    private func retry(
+        before deadline: NIODeadline,
+        otherwise refusal: Refusal,
+        _ completion: @escaping (Result<Answer, Refusal>) -> Void,
+        _ body: @escaping () -> Void
+    ) {
+        guard .now() + PlanRunner.retryPause < deadline else { return completion(.failure(refusal)) }
+        eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause, body)
+    }
+
+    // MARK: Queries
+
+    /// Asks for all parts, one request a node; parts that a node does not serve are asked again while time allows.
+    private func ask(
+        _ queries: [PartitionQuery],
+        deadline: NIODeadline,
+        completion: @escaping ([Result<Answer, Refusal>]) -> Void
+    ) {
+        guard !queries.isEmpty else { return completion([]) }
+        let gathering = Gathering(queries: queries, deadline: deadline, completion: completion)
+        ask(Array(queries.indices), gathering)
+    }
+
+    /// Results of a query of several parts, while they come in.
+    private final class Gathering {
+        let queries: [PartitionQuery]
+        let deadline: NIODeadline
+        private var results: [Result<Answer, Refusal>?]
+        private var missing: Int
+        private let completion: ([Result<Answer, Refusal>]) -> Void
+
+        init(
+            queries: [PartitionQuery],
+            deadline: NIODeadline,
+            completion: @escaping ([Result<Answer, Refusal>]) -> Void
+        ) {
+            self.queries = queries
+            self.deadline = deadline
+            self.completion = completion
+            results = [Result<Answer, Refusal>?](repeating: nil, count: queries.count)
+            missing = queries.count
+        }
+
+        func set(_ result: Result<Answer, Refusal>, at index: Int) {
+            guard results[index] == nil else { return }
+            results[index] = result
+            missing -= 1
+            if missing == 0 { completion(results.compactMap { $0 }) }
+        }
+    }
+
+    private func ask(_ parts: [Int], _ gathering: Gathering) {
+        var byNode: [NodeID: [Int]] = [:]
+        var homeless: [Int] = []
+        for index in parts {
+            if let node = map.primary(of: gathering.queries[index].partition) {
+                byNode[node, default: []].append(index)
+            } else {
+                homeless.append(index)
+            }
+        }
+        askAgain(homeless, gathering)
+        for (node, indexes) in byNode {
+            let request = NodeRequest.query(indexes.map { gathering.queries[$0] })
+            links.ask(node, request, deadline: gathering.deadline) { result in
+                self.take(result, for: indexes, gathering)
+            }
+        }
+    }
+
+    private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ gathering: Gathering) {
+        switch result {
+        case .success(.queried(let results)) where results.count == indexes.count:
+            for (index, result) in zip(indexes, results) {
+                if case .failure(let refusal) = result, refusal.code == .unavailable {
+                    askAgain([index], gathering, otherwise: refusal)
+                } else {
+                    gathering.set(result, at: index)
+                }
+            }
+        case .failure(.busy):
+            for index in indexes {
+                gathering.set(
+                    .failure(.busy("too much is waiting for partition \(gathering.queries[index].partition)")),
+                    at: index)
+            }
+        case .success, .failure: askAgain(indexes, gathering)
+        }
+    }
+
+    private func askAgain(_ indexes: [Int], _ gathering: Gathering, otherwise refusal: Refusal? = nil) {
+        guard !indexes.isEmpty else { return }
+        if .now() + PlanRunner.retryPause < gathering.deadline {
+            eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, gathering) }
+            return
+        }
+        for index in indexes {
+            gathering.set(.failure(refusal ?? unavailable(gathering.queries[index].partition)), at: index)
+        }
+    }
+}
