@@ -92,12 +92,19 @@ let package = Package(
         ),
         executable("rookery-router", ["Launch", "Router", "Settings", .arguments]),
         library("Client", [.deque, .nioCore, .nioPosix]),
+        library("LoadGenerator", ["Client", .histogram, .nioCore]),
+        library("BulkLoad", ["Client", "LoadGenerator"]),
         executable(
             "rookery",
             [
-                "Client", "ClusterLinks", "Launch", "Messages", "Model", "Placement", "Settings", "Wire", .arguments, .logging,
-                .nioCore, .nioPosix,
+                "BulkLoad", "Client", "ClusterLinks", "Launch", "LoadGenerator", "Messages", "Model", "Placement", "Settings",
+                "Wire", .arguments, .logging, .nioCore, .nioPosix,
             ]
         ),
+        library("TestSupport", ["Log"]),
+        tests("ModelTests", ["Model", "TestSupport"]),
+        tests("LogTests", ["Log", "Model", "TestSupport"]),
+        tests("PlacementTests", ["Model", "Placement", "TestSupport"]),
+        tests("PartitionsTests", ["Log", "Model", "Partitions", "Store", "TestSupport"]),
     ]
 )

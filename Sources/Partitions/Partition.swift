@@ -102,6 +102,7 @@ package final class Partition {
         meta.lastTime = entry.time
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         try transaction.commit()
+        localFollowers.committed()
         return Applied(outcome: outcome, settled: settled)
     }
 

@@ -51,14 +51,15 @@ public struct Placement: Sendable {
         return preferences.indices.map { partition in assignment.members(of: partition).map { members[$0].id } }
     }
 
-    /// The member that a partition lacking a replica prefers: the first that is within its share and in a zone of
-    /// its own, else the first in a zone of its own, else the one furthest below its share.
+    /// The member that a partition lacking a replica prefers: of those in a zone of its own the first that has less
+    /// than its whole share, else the first that has no more than its share, else the one furthest below it.
     private func choice(for partition: Int, _ assignment: Assignment) -> Int {
         let present = assignment.members(of: partition)
         let absent = preferences[partition].filter { !present.contains($0) }
         let fresh = absent.filter { isZoneFree($0, besides: present) }
-        if let within = fresh.first(where: { Double(assignment.load($0) + 1) <= shares[$0].rounded(.up) }) {
-            return within
+        for bound in [FloatingPointRoundingRule.down, .up] {
+            let within = fresh.first { Double(assignment.load($0) + 1) <= shares[$0].rounded(bound) }
+            if let within { return within }
         }
         let candidates = fresh.isEmpty ? absent : fresh
         return candidates.min { excess($0, assignment) < excess($1, assignment) } ?? absent.first ?? 0

@@ -5,7 +5,7 @@ internal import Glibc
 /// column family, so that whatever is flushed is flushed atomically with the applied indexes beside it.
 ///
 /// Calls block; those that may touch the disk belong off the event loops where latency matters. Thread-safe, as
-/// RocksDB is. Closes when the last reference goes, which writes the memtables out.
+/// RocksDB is. Closes when the last reference goes; what was not flushed is lost then.
 package final class Database: @unchecked Sendable {
     // Safe to share: RocksDB's handles may be used from any thread, and these are never reassigned.
     private let handle: OpaquePointer

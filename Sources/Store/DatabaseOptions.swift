@@ -62,6 +62,14 @@ final class OptionHandles {
         rocksdb_options_set_info_log_level(database, 2)
         rocksdb_options_set_merge_operator(database, makeMergeOperator(merge))
 
+        // Closing is then like a crash: only `flush` makes anything persistent. This option has no setter of its own.
+        var message: UnsafeMutablePointer<CChar>?
+        rocksdb_get_options_from_string(database, "avoid_flush_during_shutdown=true", database, &message)
+        if let message {
+            rocksdb_free(message)
+            return nil
+        }
+
         rocksdb_writeoptions_disable_WAL(write, 1)
         rocksdb_readoptions_set_read_tier(readPersisted, 2)
         rocksdb_flushoptions_set_wait(flush, 1)

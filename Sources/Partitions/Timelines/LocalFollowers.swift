@@ -8,6 +8,8 @@ final class LocalFollowers {
     private let limit: Int
     private var cached: [UserID: [UserID]] = [:]
     private var cachedCount = 0
+    /// What the entry being applied has changed and the database does not have yet.
+    private var uncommitted: [(author: UserID, follower: UserID, isInserted: Bool)] = []
 
     /// - Parameter limit: how many users all arrays may hold together.
     init(database: Database, keys: Keys, limit: Int) {
@@ -24,19 +26,30 @@ final class LocalFollowers {
             followers.append(UserID(try Keys.integer(key)))
             return true
         }
+        for change in uncommitted where change.author == author {
+            followers.removeAll { $0 == change.follower }
+            if change.isInserted { followers.append(change.follower) }
+        }
         makeRoom(for: followers.count)
         cached[author] = followers
         cachedCount += followers.count
         return followers
     }
 
+    /// The entry being applied is in the database.
+    func committed() {
+        uncommitted.removeAll(keepingCapacity: true)
+    }
+
     func insert(_ follower: UserID, of author: UserID) {
+        uncommitted.append((author, follower, true))
         guard cached[author] != nil else { return }
         cached[author, default: []].append(follower)
         cachedCount += 1
     }
 
     func remove(_ follower: UserID, of author: UserID) {
+        uncommitted.append((author, follower, false))
         // Taken out of the dictionary while it changes, so that the array is not copied.
         guard var followers = cached.removeValue(forKey: author) else { return }
         if let position = followers.firstIndex(of: follower) {

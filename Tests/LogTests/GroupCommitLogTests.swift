@@ -1,0 +1,124 @@
+import Foundation
+import Log
+import Model
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct GroupCommitLogTests {
+    private static func record(_ index: Int) -> LogRecord {
+        LogRecord(partition: PartitionID(1), epoch: 1, index: LogIndex(index), payload: [1, 2, 3])
+    }
+
+    private static func openWriter(_ files: some FileSystem) throws -> LogWriter {
+        try LogWriter.open(fileSystem: files, segmentBytes: 1 << 20) { _ in }.0
+    }
+
+    @Test(arguments: [Durability.always, .interval(milliseconds: 5), .never])
+    func completesInOrderAndKeepsEverythingOverACleanEnd(_ durability: Durability) throws {
+        let files = ForgettingFileSystem()
+        let log = GroupCommitLog(writer: try Self.openWriter(files), durability: durability)
+        let completed = Mutex<[Int]>([])
+        for index in 1...500 {
+            try log.submit([Self.record(index)]) { result in
+                if case .success = result { completed.withLock { $0.append(index) } }
+            }
+        }
+        log.close()
+        #expect(completed.withLock { $0 } == Array(1...500))
+        var random = SeededGenerator(seed: 1)
+        var found: [LogIndex] = []
+        _ = try LogWriter.open(fileSystem: files.afterCrash(using: &random), segmentBytes: 1 << 20) { record in
+            found.append(record.index)
+        }
+        #expect(found == Array(1...500))
+    }
+
+    @Test func oneSyncCoversWhatArrivedMeanwhile() throws {
+        let directory = try TemporaryDirectory()
+        let syncs = Mutex(0)
+        let log = GroupCommitLog(
+            writer: try Self.openWriter(LocalFileSystem(path: directory.path)),
+            durability: .always,
+            observer: { _ in syncs.withLock { $0 += 1 } }
+        )
+        for index in 1...20_000 {
+            try log.submit([Self.record(index)]) { _ in }
+        }
+        log.close()
+        #expect(syncs.withLock { $0 } < 10_000)
+    }
+
+    @Test func afterAFailureEverythingIsRefused() throws {
+        let files = ForgettingFileSystem(crashAt: 8)
+        let log = GroupCommitLog(writer: try Self.openWriter(files), durability: .always)
+        let results = Mutex<[Bool]>([])
+        for index in 1...50 {
+            do throws(LogError) {
+                try log.submit([Self.record(index)]) { result in
+                    results.withLock { $0.append((try? result.get()) != nil) }
+                }
+                // One at a time, so that each is a write of its own.
+                while results.withLock({ $0.count }) < index {
+                    Thread.sleep(forTimeInterval: 0.0001)
+                }
+            } catch {
+                guard case .readOnly = error else {
+                    Issue.record("unexpected \(error)")
+                    return
+                }
+            }
+        }
+        log.close()
+        let all = results.withLock { $0 }
+        #expect(all.contains(false))
+        // Once something failed nothing succeeds any more.
+        #expect(all.drop { $0 }.allSatisfy { !$0 })
+        #expect(log.failure != nil)
+    }
+
+    @Test func theQueueIsBounded() throws {
+        let files = SlowFileSystem()
+        let log = GroupCommitLog(writer: try Self.openWriter(files), durability: .always, queueBytes: 1_000)
+        var busy = 0
+        for index in 1...500 {
+            do throws(LogError) {
+                try log.submit([Self.record(index)]) { _ in }
+            } catch {
+                #expect(error == .busy)
+                busy += 1
+            }
+        }
+        #expect(busy > 0)
+        log.close()
+    }
+}
+
+/// A file system whose syncs take a while.
+private struct SlowFileSystem: FileSystem {
+    private let inner = ForgettingFileSystem()
+
+    func names() throws(LogError) -> [String] { try inner.names() }
+    func remove(_ name: String) throws(LogError) { try inner.remove(name) }
+    func syncDirectory() throws(LogError) { try inner.syncDirectory() }
+
+    func open(_ name: String, create: Bool) throws(LogError) -> any AppendableFile {
+        SlowFile(inner: try inner.open(name, create: create))
+    }
+
+    private final class SlowFile: AppendableFile {
+        private let inner: any AppendableFile
+
+        init(inner: any AppendableFile) { self.inner = inner }
+
+        var size: UInt64 { inner.size }
+        func append(_ bytes: [UInt8]) throws(LogError) { try inner.append(bytes) }
+        func read(at offset: UInt64, count: Int) throws(LogError) -> [UInt8] { try inner.read(at: offset, count: count) }
+        func truncate(to size: UInt64) throws(LogError) { try inner.truncate(to: size) }
+
+        func sync() throws(LogError) {
+            Thread.sleep(forTimeInterval: 0.02)
+            try inner.sync()
+        }
+    }
+}

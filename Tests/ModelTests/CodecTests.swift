@@ -1,0 +1,98 @@
+import Model
+import TestSupport
+import Testing
+
+@Suite struct CodecTests {
+    private static func commands() throws -> [Command] {
+        let key = try IdempotencyKey([1, 2, 3])
+        let reservation = NameReservation(
+            username: try Username("alice"), user: UserID(1), displayName: "Alice", version: 9)
+        let list = SortedList(cap: 4, entries: [ListEntry(tweet: TweetID(5), replyTo: UserID(6), arrival: 7)])
+        let change = EdgeChange(
+            follower: UserID(1), author: UserID(2), isFollowing: true, version: 3, time: 4,
+            subscription: .begin(generation: 3))
+        let messages: [MailMessage] = [
+            .createUser(reservation, createdAt: 1), .userCreated(reservation, accepted: true),
+            .reserveName(reservation), .nameReserved(reservation, accepted: false),
+            .releaseName(folded: "alice", owner: UserID(1), version: 9), .edgeChanged(change),
+            .edgeRefused(follower: UserID(1), author: UserID(2), version: 3),
+            .backfill(author: UserID(2), generation: 3, list: list),
+            .delivery(author: UserID(2), tweet: TweetID(8), replyTo: UserID(3)),
+            .removal(author: UserID(2), tweet: TweetID(8)), .authorDeleted(UserID(2)),
+            .replyChanged(parent: TweetID(1), reply: TweetID(2), isAdded: true),
+        ]
+        let letters = messages.enumerated().map { index, message in
+            Letter(
+                source: PartitionID(3), incarnation: 1, sequence: UInt64(index + 1), predecessor: UInt64(index),
+                message: message)
+        }
+        return [
+            .createUser(CreateUser(username: try Username("Bob"), requestedID: UserID(4), displayName: "B", key: key)),
+            .updateUser(UpdateUser(user: UserID(4), displayName: "x", bio: "y", username: try Username("z"), key: key)),
+            .deleteUser(DeleteUser(user: UserID(4), key: nil)),
+            .follow(Follow(follower: UserID(1), author: UserID(2))),
+            .unfollow(Unfollow(follower: UserID(1), author: UserID(2))),
+            .postTweet(
+                PostTweet(
+                    author: UserID(1), text: "hello 😀", replyTo: TweetID(9), replyToAuthor: UserID(0),
+                    quote: TweetID(8), key: key)),
+            .deleteTweet(DeleteTweet(author: UserID(1), tweet: TweetID(2))),
+            .receiveMail(letters),
+            .trimOutbox([MailReceipt(partition: PartitionID(1), incarnation: 1, sequence: 5)]),
+            .continueDeletion(UserID(9)),
+        ]
+    }
+
+    @Test func everyCommandComesBack() throws {
+        for command in try Self.commands() {
+            let entry = LogEntry(time: 1, mintedID: 2, command: command)
+            #expect(try LogEntry(decoding: entry.encoded()) == entry)
+        }
+    }
+
+    @Test func noBytesCrashTheDecoder() throws {
+        var random = SeededGenerator(seed: 11)
+        for command in try Self.commands() {
+            let bytes = LogEntry(time: 1, mintedID: 2, command: command).encoded()
+            for length in bytes.indices {
+                #expect(throws: BinaryDecodingError.self) { try LogEntry(decoding: Array(bytes.prefix(length))) }
+            }
+            for _ in 0..<2_000 {
+                var damaged = bytes
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    damaged[Int.random(in: damaged.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
+                _ = try? LogEntry(decoding: damaged)
+            }
+        }
+    }
+
+    @Test func aNewerCommandIsRefusedByName() throws {
+        var bytes = Command.continueDeletion(UserID(1)).encoded()
+        bytes[0] = 2
+        #expect(throws: BinaryDecodingError.newerVersion(2)) { try Command(decoding: bytes) }
+    }
+
+    @Test func cursorsAreOursAndOfThisList() throws {
+        let cursor = EdgeCursor(time: 5, user: UserID(6))
+        let text = Cursor.text(.followers, of: UserID(1), cursor)
+        let back: EdgeCursor = try Cursor.parse(text.utf8, as: .followers, of: UserID(1))
+        #expect(back == cursor)
+        #expect(throws: Refusal.cursor) { let _: EdgeCursor = try Cursor.parse(text.utf8, as: .following, of: UserID(1)) }
+        #expect(throws: Refusal.cursor) { let _: EdgeCursor = try Cursor.parse(text.utf8, as: .followers, of: UserID(2)) }
+        for damaged in ["", "zz", String(text.dropLast(2)), text + "00", "ff" + text.dropFirst(2), text.uppercased()] {
+            #expect(throws: Refusal.cursor, "\(damaged)") {
+                let _: EdgeCursor = try Cursor.parse(damaged.utf8, as: .followers, of: UserID(1))
+            }
+        }
+    }
+
+    @Test func placementHashesNeverChange() {
+        // Part of the storage format.
+        #expect(StableHash.hash(1) == 0xb456_bcfc_34c2_cb2c)
+        #expect(StableHash.hash("alice".utf8) == StableHash.hash(Array("alice".utf8)))
+        #expect(PartitionLayout(count: 16)?.partition(of: UserID(1)) == PartitionID(12))
+        #expect(PartitionLayout(count: 12) == nil)
+        #expect(PartitionLayout(count: 2_048) == nil)
+    }
+}

@@ -1,0 +1,59 @@
+import Model
+import Testing
+
+@Suite struct TextRulesTests {
+    private func weightIsAtMostTheLimit(_ text: String) -> Bool { (try? TextRules.tweet(text)) != nil }
+
+    @Test func latinWeighsOneAndOthersTwo() {
+        #expect(weightIsAtMostTheLimit(String(repeating: "a", count: 280)))
+        #expect(!weightIsAtMostTheLimit(String(repeating: "a", count: 281)))
+        #expect(weightIsAtMostTheLimit(String(repeating: "日", count: 140)))
+        #expect(!weightIsAtMostTheLimit(String(repeating: "日", count: 141)))
+    }
+
+    @Test func anEmojiSequenceWeighsTwo() {
+        for emoji in ["😀", "👩‍👩‍👧‍👧", "🇩🇪", "👍🏽", "1️⃣", "❤️"] {
+            #expect(weightIsAtMostTheLimit(String(repeating: emoji, count: 140)), "\(emoji)")
+            #expect(!weightIsAtMostTheLimit(String(repeating: emoji, count: 141)), "\(emoji)")
+        }
+    }
+
+    @Test func aURLWeighsTwentyThree() {
+        let url = "https://example.org/" + String(repeating: "x", count: 300)
+        #expect(weightIsAtMostTheLimit(url + " " + String(repeating: "a", count: 256)))
+        #expect(!weightIsAtMostTheLimit(url + " " + String(repeating: "a", count: 257)))
+        // The full stop behind it counts by itself.
+        #expect(weightIsAtMostTheLimit(url + ". " + String(repeating: "a", count: 255)))
+        #expect(!weightIsAtMostTheLimit(url + ". " + String(repeating: "a", count: 256)))
+        // Not one: no host, or inside a word.
+        #expect(!weightIsAtMostTheLimit("https://" + String(repeating: "x", count: 280)))
+        #expect(!weightIsAtMostTheLimit("xhttps://example.org/" + String(repeating: "x", count: 280)))
+    }
+
+    @Test func textIsNormalized() throws {
+        #expect(try TextRules.tweet("e\u{301}").unicodeScalars.count == 1)
+        #expect(weightIsAtMostTheLimit(String(repeating: "e\u{301}", count: 280)))
+    }
+
+    @Test func errorsSayWhatIsAllowed() {
+        #expect(throws: Refusal.invalid("text has 281 characters, at most 280")) {
+            try TextRules.tweet(String(repeating: "a", count: 281))
+        }
+        #expect(throws: Refusal.invalid("text is empty")) { try TextRules.tweet("  \n") }
+        #expect(throws: Refusal.invalid("name has 51 characters, at most 50")) {
+            try TextRules.displayName(String(repeating: "é", count: 51))
+        }
+        #expect(throws: Refusal.invalid("bio has 161 characters, at most 160")) {
+            try TextRules.bio(String(repeating: "a", count: 161))
+        }
+    }
+
+    @Test(arguments: ["", "sixteen_letters_", "sp ace", "ü", "a-b"])
+    func usernamesOutsideTheRuleAreRefused(_ name: String) {
+        #expect(throws: Refusal.self) { try Username(name) }
+    }
+
+    @Test func usernamesAreUniqueWithoutCase() throws {
+        #expect(try Username("Fifteen_Letter1").folded == "fifteen_letter1")
+    }
+}

@@ -1,0 +1,249 @@
+import Log
+import Model
+import Partitions
+import Store
+import TestSupport
+
+/// A few partitions in one process over one database, with their logs in memory and their mail under a test's
+/// control: late, lost, repeated; and crashes that leave only what the database has persisted.
+final class PartitionCluster {
+    struct Stream: Hashable {
+        let source: PartitionID
+        let destination: PartitionID
+    }
+
+    let layout: PartitionLayout
+    let settings: PartitionSettings
+    private let directory: TemporaryDirectory
+    private var database: Database?
+    private let storePath: String
+    private(set) var partitions: [PartitionID: Partition] = [:]
+    /// Where entries go before they are applied, if the test has given a file system; else `logs` holds them.
+    private var files: ForgettingFileSystem?
+    private var writer: LogWriter?
+    /// Every entry ever applied: what a real node's log holds.
+    private var logs: [PartitionID: [LogEntry]] = [:]
+    private var taken: [Stream: UInt64] = [:]
+    private var settled: [Settlement: Result<Answer, Refusal>] = [:]
+    /// Counts of runs that ended with a crash.
+    private(set) var past = PartitionStatistics()
+    var time: Microseconds = 1_700_000_000_000_000
+
+    init(count: Int, settings: PartitionSettings, files: ForgettingFileSystem? = nil) throws {
+        guard let layout = PartitionLayout(count: count) else { throw StoreError.other("partition count \(count)") }
+        self.layout = layout
+        self.settings = settings
+        directory = try TemporaryDirectory()
+        storePath = directory.fresh("store")
+        database = try PartitionCluster.open(storePath)
+        self.files = files
+        try openPartitions()
+        try openLog()
+    }
+
+    /// Opens the log, if there is one, applying what the store lacks.
+    private func openLog() throws {
+        guard let files else { return }
+        writer = try LogWriter.open(fileSystem: files, segmentBytes: 2_000) { record throws(LogError) in
+            guard let partition = partitions[record.partition], record.index > partition.appliedIndex else { return }
+            do {
+                _ = try partition.apply(try LogEntry(decoding: record.payload), at: record.index)
+            } catch {
+                throw .inputOutput("\(error)")
+            }
+        }.0
+    }
+
+    private static func open(_ path: String) throws -> Database {
+        var options = DatabaseOptions()
+        options.blockCacheBytes = 32 << 20
+        options.memtableBytes = 16 << 20
+        return try Database(path: path, options: options) { existing, operands in
+            try? SortedListMerge.merge(existing: existing, operands: operands)
+        }
+    }
+
+    private func openPartitions() throws {
+        guard let database else { throw StoreError.other("closed") }
+        for id in layout.partitions {
+            partitions[id] = try Partition(
+                id: id,
+                layout: layout,
+                database: database,
+                settings: settings,
+                incarnation: UInt64.random(in: 1...UInt64.max)
+            )
+        }
+    }
+
+    func partition(_ id: PartitionID) throws -> Partition {
+        guard let partition = partitions[id] else { throw StoreError.other("no partition \(id)") }
+        return partition
+    }
+
+    // MARK: Commands and queries
+
+    /// Appends and applies a command.
+    @discardableResult
+    func apply(_ command: Command, in id: PartitionID) throws -> Outcome {
+        let partition = try partition(id)
+        time += 1
+        let minted =
+            command.mintsID ? Snowflake.next(after: partition.lastID, at: time / 1_000, partition: id) : 0
+        let entry = LogEntry(time: max(time, partition.lastTime + 1), mintedID: minted, command: command)
+        if let writer {
+            let index = partition.appliedIndex + 1
+            try writer.append([LogRecord(partition: id, epoch: 1, index: index, payload: entry.encoded())])
+            try writer.sync()
+        } else {
+            logs[id, default: []].append(entry)
+        }
+        let applied = try partition.apply(entry, at: partition.appliedIndex + 1)
+        for one in applied.settled {
+            settled[one.settlement] = one.result
+        }
+        return applied.outcome
+    }
+
+    /// Applies a front end's command; delivers mail until it is settled, if it waits for something.
+    func run(_ command: Command) throws -> Result<Answer, Refusal> {
+        guard let actor = command.actor else { throw StoreError.other("no actor") }
+        switch try apply(command, in: actor.partition(in: layout)) {
+        case .done(let answer): return .success(answer)
+        case .refused(let refusal): return .failure(refusal)
+        case .waiting(let settlement, let fallback):
+            try deliverEverything()
+            return fallback.map { .success($0) } ?? settled[settlement] ?? .failure(.timeout("never settled"))
+        case .mailTaken, .applied: throw StoreError.other("not a front end's command")
+        }
+    }
+
+    func read(_ query: Query, in id: PartitionID) throws -> Result<Answer, Refusal> {
+        try partition(id).read(query, now: time / 1_000)
+    }
+
+    // MARK: Mail
+
+    var streams: [Stream] {
+        partitions.values.flatMap { partition in
+            partition.outbox.destinations.map { Stream(source: partition.id, destination: $0) }
+        }.sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
+    }
+
+    func waiting(in stream: Stream) throws -> [Letter] {
+        try partition(stream.source).outbox.letters(
+            for: stream.destination, after: taken[stream] ?? 0, limit: .max, bytes: .max, from: stream.source)
+    }
+
+    /// Delivers up to `limit` letters of a stream.
+    ///
+    /// - Parameters:
+    ///   - rewind: so many sequence numbers before where the stream stands are sent again.
+    ///   - skip: so many letters are lost on the way, in front of the others.
+    ///   - isReceiptLost: the destination takes them and the source does not hear of it.
+    func deliver(_ stream: Stream, limit: Int, rewind: UInt64 = 0, skip: Int = 0, isReceiptLost: Bool = false) throws {
+        let position = taken[stream] ?? 0
+        let letters = try partition(stream.source).outbox.letters(
+            for: stream.destination, after: position - min(rewind, position), limit: limit, bytes: .max,
+            from: stream.source)
+        guard letters.count > skip else { return }
+        let outcome = try apply(.receiveMail(Array(letters.dropFirst(skip))), in: stream.destination)
+        guard case .mailTaken(let receipts) = outcome, !isReceiptLost else { return }
+        for receipt in receipts where receipt.partition == stream.source {
+            taken[stream] = receipt.sequence
+        }
+    }
+
+    /// Notes in the source's log what a destination has taken.
+    func trim(_ stream: Stream) throws {
+        guard let sequence = taken[stream], sequence > 0 else { return }
+        let receipt = try partition(stream.source).outbox.receipt(for: stream.destination, sequence: sequence)
+        try apply(.trimOutbox([receipt]), in: stream.source)
+    }
+
+    /// Delivers and trims until no partition has anything to tell another, deletions included.
+    func deliverEverything() throws {
+        while true {
+            var isQuiet = true
+            for stream in streams where try !waiting(in: stream).isEmpty {
+                try deliver(stream, limit: .max)
+                try trim(stream)
+                isQuiet = false
+            }
+            for partition in partitions.values {
+                for user in partition.pendingDeletions.sorted() {
+                    try apply(.continueDeletion(user), in: partition.id)
+                    isQuiet = false
+                }
+            }
+            if isQuiet { return }
+        }
+    }
+
+    // MARK: Crashes
+
+    func flush() throws {
+        try database?.flush()
+        guard let writer, let database else { return }
+        var persisted: [PartitionID: LogIndex] = [:]
+        for id in layout.partitions {
+            persisted[id] = try Partition.persistedAppliedIndex(of: id, in: database)
+        }
+        try writer.removeSegments { persisted[$0] ?? 0 }
+    }
+
+    /// The machine dies: the database is found as it was persisted, and the logs' entries behind that are applied
+    /// again. What the sources knew of deliveries is lost.
+    ///
+    /// - Parameter files: what the crash leaves of the log, where the cluster has one.
+    func crash(leaving files: ForgettingFileSystem? = nil) throws {
+        for partition in partitions.values {
+            past.add(partition.statistics)
+        }
+        partitions = [:]
+        taken = [:]
+        // Closing the database writes nothing out: what is found then is what a crash leaves.
+        database = nil
+        database = try PartitionCluster.open(storePath)
+        try openPartitions()
+        if let files {
+            self.files = files
+            writer = nil
+            return try openLog()
+        }
+        for (id, entries) in logs {
+            let partition = try partition(id)
+            for (offset, entry) in entries.enumerated() where LogIndex(offset + 1) > partition.appliedIndex {
+                _ = try partition.apply(entry, at: LogIndex(offset + 1))
+            }
+        }
+    }
+
+    var statistics: PartitionStatistics {
+        var all = past
+        for partition in partitions.values {
+            all.add(partition.statistics)
+        }
+        return all
+    }
+}
+
+extension PartitionStatistics {
+    mutating func add(_ other: PartitionStatistics) {
+        materializedDeliveries += other.materializedDeliveries
+        deliveries += other.deliveries
+        removals += other.removals
+        backfills += other.backfills
+        oldGenerationMail += other.oldGenerationMail
+        repeatedMail += other.repeatedMail
+        mailGaps += other.mailGaps
+        pullSwitches += other.pullSwitches
+        lateArrivals += other.lateArrivals
+        homeReadsFromList += other.homeReadsFromList
+        homeReadsComputed += other.homeReadsComputed
+        homeListsBuilt += other.homeListsBuilt
+        homeListsDropped += other.homeListsDropped
+        refilledPages += other.refilledPages
+        pagesBelowList += other.pagesBelowList
+    }
+}
