@@ -1,13 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+let isContinuousIntegration = Context.environment["CI"] != nil
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (isContinuousIntegration ? [.treatAllWarnings(as: .error)] : [])
 
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
@@ -63,7 +66,10 @@ let package = Package(
         library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
         library("Wire", ["CChecksum", "Model", .nioCore, .nioPosix, .logging]),
         library("ClusterLinks", ["Messages", "Model", "Placement", "Settings", "Wire", .nioCore, .logging]),
-        library("Launch", ["Observability", "Settings", .arguments, .coreMetrics, .logging, .nioCore, .nioPosix, .unixSignals]),
+        library(
+            "Launch",
+            ["Observability", "Settings", .arguments, .coreMetrics, .logging, .nioCore, .nioPosix, .unixSignals]
+        ),
         library(
             "Coordinator",
             [
@@ -97,7 +103,8 @@ let package = Package(
         executable(
             "rookery",
             [
-                "BulkLoad", "Client", "ClusterLinks", "Launch", "LoadGenerator", "Messages", "Model", "Placement", "Settings",
+                "BulkLoad", "Client", "ClusterLinks", "Launch", "LoadGenerator", "Messages", "Model", "Placement",
+                "Settings",
                 "Wire", .arguments, .logging, .nioCore, .nioPosix,
             ]
         ),

@@ -57,7 +57,8 @@ package final class MapFollower {
         if map.clusterID != 0, newer.clusterID != map.clusterID {
             return logger.error(
                 "the coordinator's map is of another cluster; it is ignored",
-                metadata: ["ours": "\(map.clusterID)", "theirs": "\(newer.clusterID)"])
+                metadata: ["ours": "\(map.clusterID)", "theirs": "\(newer.clusterID)"]
+            )
         }
         map = newer
         onMap(newer)

@@ -70,13 +70,17 @@ package final class CoordinatorService {
             } catch {
                 failure = error
                 problems.set(error.description, about: "map store")
-                logger.critical("the map cannot be stored; nothing is decided any more", metadata: ["error": "\(error)"])
+                logger.critical(
+                    "the map cannot be stored; nothing is decided any more",
+                    metadata: ["error": "\(error)"]
+                )
                 answer(.refused(.unavailable("coordinator: \(error)")), responder)
             }
         case .answer(let reply): answer(reply, responder)
         case .answerWhenNewer(let version):
             waiters.append(
-                Waiter(version: version, deadline: .now() + CoordinatorService.longestWait, responder: responder))
+                Waiter(version: version, deadline: .now() + CoordinatorService.longestWait, responder: responder)
+            )
         }
     }
 

@@ -70,7 +70,9 @@ package struct CoordinatorState {
                 : refuse(
                     .exists(
                         "the cluster has \(layout.count) partitions and replication factor \(map.replicationFactor); "
-                            + "both are fixed"))
+                            + "both are fixed"
+                    )
+                )
         }
         guard factor == 1 else {
             return refuse(.invalid("replication factor \(factor) is not supported yet, only 1"))

@@ -55,7 +55,9 @@ package struct RunningProcess: Sendable {
         logger.notice(
             "serving",
             metadata: Dictionary(
-                uniqueKeysWithValues: (ports + [("ADMIN_PORT", adminPort)]).map { ($0.0.lowercased(), "\($0.1)") }))
+                uniqueKeysWithValues: (ports + [("ADMIN_PORT", adminPort)]).map { ($0.0.lowercased(), "\($0.1)") }
+            )
+        )
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
             logger.notice("ending", metadata: ["signal": "\(signal)"])
             break

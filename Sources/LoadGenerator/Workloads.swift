@@ -14,7 +14,7 @@ extension Workbench {
         say("posting \(count) tweets, \(deliveries(of: authors)) deliveries")
         let clock = ContinuousClock()
         let began = clock.now
-        let posted = try await stream.closed(count: count, window: 1_024) { number in
+        let posted = try await stream.closed(count: count, window: 256) { number in
             ["TWEET.POST", String(authors[number]), "post \(number)"]
         } check: { number, reply in
             newest.note(reply, by: authors[number])
@@ -61,27 +61,48 @@ extension Workbench {
         }
         report.note(most, "closed loop")
         report.add("mixed 100:1, most", most.rate, "operations/s")
-        for (name, rate, reads) in [("half of most, 100:1", most.rate / 2, 100), ("11,600/s, 1:1", 11_600, 1)] {
-            say("mixed: \(name)")
-            let result = try await stream.open(rate: rate, seconds: seconds) { number in
-                Workbench.mixedCommand(number, readers, authors, readsPerPost: reads)
-            }
-            report.note(result, name)
-            report.add("\(name), reached", result.rate, "operations/s")
-            report.addLatency(name, result)
+        try await settle(&report)
+        say("mixed: half of that")
+        let half = try await stream.open(rate: most.rate / 2, seconds: seconds) { number in
+            Workbench.mixedCommand(number, readers, authors, readsPerPost: 100)
         }
+        report.note(half, "half of most")
+        report.add("half of most, reached", half.rate, "operations/s")
+        report.addLatency("half of most", half)
         try await addPostLatency(authors, seconds, &report)
+        try await settle(&report)
+        say("mixed: 5,800 posts/s with 5,800 reads/s")
+        let peak = try await stream.open(rate: 11_600, seconds: seconds) { number in
+            Workbench.mixedCommand(number, readers, authors, readsPerPost: 1)
+        }
+        // The sources' peak, which a small machine may not reach: what it refused is a figure, not a fault.
+        report.add("5,800 posts/s and reads/s, reached", peak.rate, "operations/s")
+        report.add("5,800 posts/s and reads/s, not served", Double(peak.errorCount), "operations")
+        report.addLatency("5,800 posts/s and reads/s", peak)
         return report
+    }
+
+    /// Waits until the mail of what was posted before is delivered, so that one part does not slow the next.
+    private func settle(_ report: inout WorkloadReport) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            let nodes = try await stream.ask(["CLUSTER.NODES"]).array ?? []
+            let waiting = nodes.reduce(0) { $0 + (Int($1["waitingLetters"]?.string ?? "") ?? 0) }
+            if waiting < 64, !nodes.isEmpty { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        report.faults.append("mail was still waiting after a minute")
     }
 
     /// Posts alone: the most, then at half of it how long a post takes, and until a follower sees it.
     private func addPostLatency(_ authors: [Int], _ seconds: Double, _ report: inout WorkloadReport) async throws {
         say("posts as fast as possible, then half of that")
-        let most = try await stream.closed(count: 10_000, window: 1_024) { number in
+        let most = try await stream.closed(count: 10_000, window: 128) { number in
             ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
         }
         report.note(most, "posts")
         report.add("posts, most", most.rate, "posts/s")
+        try await settle(&report)
         let probe = VisibilityProbe(graph: graph)
         async let visible = probe.run(stream, seconds: seconds)
         let half = try await stream.open(rate: most.rate / 2, seconds: seconds) { number in

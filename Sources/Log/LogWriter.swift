@@ -94,7 +94,8 @@ package final class LogWriter {
     private func write(_ records: [LogRecord]) throws(LogError) {
         guard let last = segments.indices.last else { throw .closed }
         try segments[last].file.append(
-            BatchFormat.batch(records, offset: segments[last].end, syncedThrough: syncedThrough))
+            BatchFormat.batch(records, offset: segments[last].end, syncedThrough: syncedThrough)
+        )
         segments[last].note(records)
         isSyncNoted = true
     }

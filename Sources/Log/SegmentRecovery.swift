@@ -28,8 +28,11 @@ struct SegmentRecovery {
             guard try checkHeader(of: file, name: name, base: base, isLast: isLast) else { continue }
             if let previous = segments.last, previous.end != base {
                 throw .corruption(
-                    segment: name, offset: 0, partition: nil,
-                    what: "the segment before it ends at \(previous.end) and not at \(base)")
+                    segment: name,
+                    offset: 0,
+                    partition: nil,
+                    what: "the segment before it ends at \(previous.end) and not at \(base)"
+                )
             }
             var segment = Segment(name: name, base: base, file: file)
             try read(&segment, isLast: isLast, body)
@@ -117,7 +120,11 @@ struct SegmentRecovery {
         let offset = segment.base + UInt64(position)
         guard isLast, !Self.isSynced(offset, accordingTo: bytes, behind: position, base: segment.base) else {
             throw .corruption(
-                segment: segment.name, offset: UInt64(position), partition: damage.partition, what: damage.what)
+                segment: segment.name,
+                offset: UInt64(position),
+                partition: damage.partition,
+                what: damage.what
+            )
         }
         result.truncation =
             "segment \(segment.name) had a torn tail: \(bytes.count - position) bytes cut off at \(position), "

@@ -125,7 +125,7 @@ final class HostGroup: Sendable {
     }
 
     /// Runs `body` on every loop with its host.
-    func forEach(_ body: @escaping @Sendable (PartitionHost) -> Void) {
+    func onEach(_ body: @escaping @Sendable (PartitionHost) -> Void) {
         for host in hosts.withLockedValue({ $0 }) {
             host.eventLoop.execute { body(host.value) }
         }

@@ -80,7 +80,7 @@ final class Membership: Sendable {
         }
         logger.info("map", metadata: ["version": "\(map.version)"])
         mapSeen.store(true, ordering: .relaxed)
-        hosts.forEach { $0.follow(map) }
+        hosts.onEach { $0.follow(map) }
     }
 
     private func beat(

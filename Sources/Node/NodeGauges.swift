@@ -31,7 +31,7 @@ final class NodeGauges: Sendable {
         for name in NodeGauges.properties {
             if let value = database.property(name) { Gauge(label: name).record(Int64(value)) }
         }
-        hosts.forEach { host in
+        hosts.onEach { host in
             for replica in host.replicas {
                 NodeGauges.record(replica)
             }

@@ -73,12 +73,16 @@ package struct NodeService {
         let housekeeping = Housekeeping(database: database, log: log, settings: settings, hosts: hosts, logger: logger)
         housekeeping.start()
         let gauges = NodeGauges(hosts: hosts, log: log, database: database)
-        try await process.serve(ports: [("PORT", port)], refresh: { gauges.refresh() }) {
-            Health(
-                isReady: problems.summary == nil && membership.hasMap,
-                detail: problems.summary ?? (membership.hasMap ? "" : "waiting for the partition map")
-            )
-        }
+        try await process.serve(
+            ports: [("PORT", port)],
+            refresh: { gauges.refresh() },
+            health: {
+                Health(
+                    isReady: problems.summary == nil && membership.hasMap,
+                    detail: problems.summary ?? (membership.hasMap ? "" : "waiting for the partition map")
+                )
+            }
+        )
         try? await channel.close()
         housekeeping.stop()
         try await hosts.drain()

@@ -7,53 +7,120 @@ package import Settings
 package struct NodeSettings: Sendable {
     package static let name = SettingKey<String>.text("node.name", default: nil, "The node's name, for people: node1")
     package static let dataDirectory = SettingKey<String>.text(
-        "node.data", default: nil, "The directory that holds the node's store and log")
+        "node.data",
+        default: nil,
+        "The directory that holds the node's store and log"
+    )
     package static let listen = SettingKey<Endpoint>.endpoint(
-        "node.listen", default: "127.0.0.1:7500", "Where routers and other nodes connect")
+        "node.listen",
+        default: "127.0.0.1:7500",
+        "Where routers and other nodes connect"
+    )
     package static let advertise = SettingKey<String>.text(
-        "node.advertise", default: "", "The host that others reach this node at; the one listened on where empty")
+        "node.advertise",
+        default: "",
+        "The host that others reach this node at; the one listened on where empty"
+    )
     package static let coordinator = SettingKey<Endpoint>.endpoint(
-        "cluster.coordinator", default: "127.0.0.1:7400", "Where the coordinator is")
+        "cluster.coordinator",
+        default: "127.0.0.1:7400",
+        "Where the coordinator is"
+    )
     package static let zone = SettingKey<String>.text(
-        "node.zone", default: "", "Replicas of a partition go to different zones; empty for none")
+        "node.zone",
+        default: "",
+        "Replicas of a partition go to different zones; empty for none"
+    )
     package static let weight = SettingKey<Int>.integer(
-        "node.weight", default: 100, in: 1...1_000, "The node's share of the partitions relative to other nodes")
+        "node.weight",
+        default: 100,
+        in: 1...1_000,
+        "The node's share of the partitions relative to other nodes"
+    )
     package static let loops = SettingKey<Int>.integer(
-        "node.loops", default: 1, in: 1...64, "Event loop threads; each has its share of the partitions")
+        "node.loops",
+        default: 1,
+        in: 1...64,
+        "Event loop threads; each has its share of the partitions"
+    )
     package static let durability = SettingKey<Durability>.choice(
-        "log.durability", default: "always", expected: "always, never, or interval:<milliseconds>",
+        "log.durability",
+        default: "always",
+        expected: "always, never, or interval:<milliseconds>",
         "When a write counts as durable: synced each time, synced so often, or left to the operating system"
     ) { NodeSettings.durability($0) }
     package static let segmentMegabytes = SettingKey<Int>.integer(
-        "log.segment.megabytes", default: 64, in: 1...1_024, "The size at which a log segment is closed")
+        "log.segment.megabytes",
+        default: 64,
+        in: 1...1_024,
+        "The size at which a log segment is closed"
+    )
     package static let logMegabytes = SettingKey<Int>.integer(
-        "log.keep.megabytes", default: 256, in: 4...65_536,
-        "The size of the log at which the store is flushed and old segments go")
+        "log.keep.megabytes",
+        default: 256,
+        in: 4...65_536,
+        "The size of the log at which the store is flushed and old segments go"
+    )
     package static let logQueueMegabytes = SettingKey<Int>.integer(
-        "log.queue.megabytes", default: 64, in: 1...4_096, "What may wait in memory for the log")
+        "log.queue.megabytes",
+        default: 64,
+        in: 1...4_096,
+        "What may wait in memory for the log"
+    )
     package static let cacheMegabytes = SettingKey<Int>.integer(
-        "store.cache.megabytes", default: 256, in: 8...65_536, "The store's block cache")
+        "store.cache.megabytes",
+        default: 256,
+        in: 8...65_536,
+        "The store's block cache"
+    )
     package static let memtableMegabytes = SettingKey<Int>.integer(
-        "store.memtable.megabytes", default: 64, in: 1...1_024, "One memtable of the store; up to three are held")
+        "store.memtable.megabytes",
+        default: 64,
+        in: 1...1_024,
+        "One memtable of the store; up to three are held"
+    )
     package static let listCap = SettingKey<Int>.integer(
-        "timeline.cap", default: 800, in: 4...10_000,
-        "References kept in an author's and in a home list; must be the same on all nodes")
+        "timeline.cap",
+        default: 800,
+        in: 4...10_000,
+        "References kept in an author's and in a home list; must be the same on all nodes"
+    )
     package static let largestFollowing = SettingKey<Int>.integer(
-        "timeline.following", default: 5_000, in: 1...100_000,
-        "How many users one user may follow; must be the same on all nodes")
+        "timeline.following",
+        default: 5_000,
+        in: 1...100_000,
+        "How many users one user may follow; must be the same on all nodes"
+    )
     package static let pullThreshold = SettingKey<Int>.integer(
-        "timeline.pull.followers", default: 4_096, in: 1...10_000_000,
-        "Authors with more followers than this in a partition are pulled there, not pushed")
+        "timeline.pull.followers",
+        default: 4_096,
+        in: 1...10_000_000,
+        "Authors with more followers than this in a partition are pulled there, not pushed"
+    )
     package static let idleSeconds = SettingKey<Int>.integer(
-        "timeline.idle.seconds", default: 1_800, in: 1...1_000_000,
-        "A home list that nobody has read for so long is dropped: its reader is pulled until the next read")
+        "timeline.idle.seconds",
+        default: 1_800,
+        in: 1...1_000_000,
+        "A home list that nobody has read for so long is dropped: its reader is pulled until the next read"
+    )
     package static let homeLists = SettingKey<Int>.integer(
-        "timeline.lists", default: 1_000_000, in: 1...100_000_000, "Home lists kept in one partition")
+        "timeline.lists",
+        default: 1_000_000,
+        in: 1...100_000_000,
+        "Home lists kept in one partition"
+    )
     package static let inFlight = SettingKey<Int>.integer(
-        "partition.inflight", default: 16_384, in: 16...1_000_000,
-        "Requests of one partition that may be under way or waiting; more are refused as BUSY")
+        "partition.inflight",
+        default: 16_384,
+        in: 16...1_000_000,
+        "Requests of one partition that may be under way or waiting; more are refused as BUSY"
+    )
     package static let slowMilliseconds = SettingKey<Int>.integer(
-        "node.slow.milliseconds", default: 250, in: 1...60_000, "Requests that take longer are logged")
+        "node.slow.milliseconds",
+        default: 250,
+        in: 1...60_000,
+        "Requests that take longer are logged"
+    )
 
     package let process: ProcessSettings
     package let name: String

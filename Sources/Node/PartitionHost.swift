@@ -115,11 +115,14 @@ final class PartitionHost {
         for replica in byID.values where replica.failure == nil {
             do throws(PartitionFailure) {
                 _ = try replica.partition.dropUnreadHomeLists(
-                    since: now - settings.idleMilliseconds, startedAt: startedAt)
+                    since: now - settings.idleMilliseconds,
+                    startedAt: startedAt
+                )
             } catch {
                 logger.error(
                     "home lists cannot be dropped",
-                    metadata: ["partition": "\(replica.partition.id)", "error": "\(error)"])
+                    metadata: ["partition": "\(replica.partition.id)", "error": "\(error)"]
+                )
             }
         }
     }
@@ -150,7 +153,9 @@ final class PartitionHost {
             byID[id] = replica
             replica.resume()
             logger.info(
-                "partition open", metadata: ["partition": "\(id)", "applied": "\(partition.appliedIndex)"])
+                "partition open",
+                metadata: ["partition": "\(id)", "applied": "\(partition.appliedIndex)"]
+            )
         } catch {
             partitionStopped(id, error)
         }
@@ -289,7 +294,9 @@ final class PartitionHost {
         metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
         if time > .milliseconds(Int64(settings.slowMilliseconds)) {
             logger.warning(
-                "slow request", metadata: ["command": "\(name)", "milliseconds": "\(time.nanoseconds / 1_000_000)"])
+                "slow request",
+                metadata: ["command": "\(name)", "milliseconds": "\(time.nanoseconds / 1_000_000)"]
+            )
         }
     }
 }

@@ -31,7 +31,11 @@ struct Recovery {
                 if try replay(record, &partitions, layout, database) { replayed += 1 }
             } catch {
                 throw .corruption(
-                    segment: "log", offset: 0, partition: record.partition, what: "entry \(record.index): \(error)")
+                    segment: "log",
+                    offset: 0,
+                    partition: record.partition,
+                    what: "entry \(record.index): \(error)"
+                )
             }
         }
         if let truncation = recovery.truncation {
@@ -41,7 +45,8 @@ struct Recovery {
             "log open",
             metadata: [
                 "segments": "\(recovery.segments)", "records": "\(recovery.records)", "replayed": "\(replayed)",
-            ])
+            ]
+        )
         return GroupCommitLog(
             writer: writer,
             durability: settings.durability,

@@ -93,7 +93,8 @@ final class References {
             switch result {
             case .success:
                 completion(
-                    .failure(.forbidden("tweet \(deletion.tweet) is not by user \(deletion.author)")))
+                    .failure(.forbidden("tweet \(deletion.tweet) is not by user \(deletion.author)"))
+                )
             case .failure(let refusal) where refusal.code == .notFound: completion(.success(.deleteTweet(deletion)))
             case .failure(let refusal): completion(.failure(refusal))
             }

@@ -258,7 +258,8 @@ final class Replica {
         case (.write(let write), .waiting(let settlement, let fallback)):
             let patience = fallback == nil ? Replica.longestSettlement : Replica.longestBackfill
             waiters[settlement, default: []].append(
-                Waiter(write: write, fallback: fallback, deadline: .now() + patience))
+                Waiter(write: write, fallback: fallback, deadline: .now() + patience)
+            )
         case (.write(let write), .mailTaken), (.write(let write), .applied):
             answer(write, .failure(Refusal(.error, "command came to nothing")))
         case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)

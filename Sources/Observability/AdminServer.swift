@@ -37,7 +37,8 @@ package enum AdminServer {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
-                        AdminHandler(registry: registry, refresh: refresh, health: health))
+                        AdminHandler(registry: registry, refresh: refresh, health: health)
+                    )
                 }
             }
             .bind(host: host, port: port).get()
@@ -111,7 +112,9 @@ private final class AdminHandler: ChannelInboundHandler {
             ("connection", request.isKeepAlive ? "keep-alive" : "close"),
         ])
         context.write(
-            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
+            promise: nil
+        )
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         if !request.isKeepAlive { context.close(promise: nil) }

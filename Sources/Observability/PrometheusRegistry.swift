@@ -23,11 +23,12 @@ package final class PrometheusRegistry: MetricsFactory {
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         let key = PrometheusRegistry.key(label, dimensions)
         return handlers.withLock { handlers in
-            handlers.counters[key] ?? {
-                let counter = PrometheusCounter()
-                handlers.counters[key] = counter
-                return counter
-            }()
+            handlers.counters[key]
+                ?? {
+                    let counter = PrometheusCounter()
+                    handlers.counters[key] = counter
+                    return counter
+                }()
         }
     }
 
@@ -55,11 +56,12 @@ package final class PrometheusRegistry: MetricsFactory {
     private func gauge(_ label: String, _ dimensions: [(String, String)]) -> PrometheusGauge {
         let key = PrometheusRegistry.key(label, dimensions)
         return handlers.withLock { handlers in
-            handlers.gauges[key] ?? {
-                let gauge = PrometheusGauge()
-                handlers.gauges[key] = gauge
-                return gauge
-            }()
+            handlers.gauges[key]
+                ?? {
+                    let gauge = PrometheusGauge()
+                    handlers.gauges[key] = gauge
+                    return gauge
+                }()
         }
     }
 
@@ -70,11 +72,12 @@ package final class PrometheusRegistry: MetricsFactory {
     ) -> PrometheusHistogram {
         let key = PrometheusRegistry.key(label, dimensions)
         return handlers.withLock { handlers in
-            handlers.histograms[key] ?? {
-                let histogram = PrometheusHistogram(unit)
-                handlers.histograms[key] = histogram
-                return histogram
-            }()
+            handlers.histograms[key]
+                ?? {
+                    let histogram = PrometheusHistogram(unit)
+                    handlers.histograms[key] = histogram
+                    return histogram
+                }()
         }
     }
 

@@ -47,7 +47,9 @@ extension Partition {
     private func remember(_ result: IdempotencyRecord.Result, digest: UInt64, key: IdempotencyKey, actor: Actor) {
         let name = actor.bytes + key.bytes
         transaction.put(
-            keys.of(.idempotency, name), IdempotencyRecord(digest: digest, time: current.time, result: result))
+            keys.of(.idempotency, name),
+            IdempotencyRecord(digest: digest, time: current.time, result: result)
+        )
         transaction.put(keys.of(.idempotencyByTime, current.time) + name, [])
     }
 

@@ -177,7 +177,8 @@ final class ClientConnection: ChannelDuplexHandler {
         guard unsentBytes <= router.settings.outputBytes else {
             logger.warning(
                 "client closed: its answers are not read",
-                metadata: ["client": "\(session.id)", "bytes": "\(unsentBytes)"])
+                metadata: ["client": "\(session.id)", "bytes": "\(unsentBytes)"]
+            )
             return context.close(promise: nil)
         }
         let promise = context.eventLoop.makePromise(of: Void.self)

@@ -33,12 +33,20 @@ final class LoopRouter {
             eventLoop: eventLoop,
             links: NodeLinks(eventLoop: eventLoop, handshake: handshake, logger: logger),
             coordinator: CoordinatorClient(
-                eventLoop: eventLoop, coordinator: settings.coordinator, handshake: handshake, logger: logger),
+                eventLoop: eventLoop,
+                coordinator: settings.coordinator,
+                handshake: handshake,
+                logger: logger
+            ),
             limit: settings.inFlight
         )
         self.runner = runner
         let mapClient = CoordinatorClient(
-            eventLoop: eventLoop, coordinator: settings.coordinator, handshake: handshake, logger: logger)
+            eventLoop: eventLoop,
+            coordinator: settings.coordinator,
+            handshake: handshake,
+            logger: logger
+        )
         follower = MapFollower(eventLoop: eventLoop, coordinator: mapClient, logger: logger) { map in
             runner.follow(map)
             totals.noteMap(isInitialized: map.layout != nil)
@@ -78,7 +86,9 @@ final class LoopRouter {
         metrics.note(command, nanoseconds: time.nanoseconds, isRefused: isRefused)
         if time > .milliseconds(Int64(settings.slowMilliseconds)) {
             logger.warning(
-                "slow command", metadata: ["command": "\(command)", "milliseconds": "\(time.nanoseconds / 1_000_000)"])
+                "slow command",
+                metadata: ["command": "\(command)", "milliseconds": "\(time.nanoseconds / 1_000_000)"]
+            )
         }
     }
 

@@ -123,7 +123,8 @@ final class PlanRunner {
                 }
             case .success, .failure(.outcomeUnknown):
                 completion(
-                    .failure(.timeout("outcome unknown: partition \(partition) did not answer; retry with its KEY")))
+                    .failure(.timeout("outcome unknown: partition \(partition) did not answer; retry with its KEY"))
+                )
             case .failure(.busy): completion(.failure(.busy("too much is waiting for partition \(partition)")))
             }
         }
@@ -217,7 +218,8 @@ final class PlanRunner {
             for index in indexes {
                 gathering.set(
                     .failure(.busy("too much is waiting for partition \(gathering.queries[index].partition)")),
-                    at: index)
+                    at: index
+                )
             }
         case .success, .failure: askAgain(indexes, gathering)
         }

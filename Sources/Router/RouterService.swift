@@ -29,7 +29,12 @@ package struct RouterService {
         for loop in process.group.makeIterator() {
             let router = try await loop.submit {
                 let router = LoopRouter(
-                    eventLoop: loop, settings: settings, totals: totals, metrics: metrics, logger: process.logger)
+                    eventLoop: loop,
+                    settings: settings,
+                    totals: totals,
+                    metrics: metrics,
+                    logger: process.logger
+                )
                 router.start()
                 return NIOLoopBound(router, eventLoop: loop)
             }.get()
@@ -38,12 +43,16 @@ package struct RouterService {
         let channel = try await listen(routers, totals)
         let port = channel.localAddress?.port ?? settings.listen.port
         totals.notePort(port)
-        try await process.serve(ports: [("PORT", port)], refresh: { totals.refreshGauges() }) {
-            Health(
-                isReady: totals.isInitialized,
-                detail: totals.isInitialized ? "" : "waiting for the partition map"
-            )
-        }
+        try await process.serve(
+            ports: [("PORT", port)],
+            refresh: { totals.refreshGauges() },
+            health: {
+                Health(
+                    isReady: totals.isInitialized,
+                    detail: totals.isInitialized ? "" : "waiting for the partition map"
+                )
+            }
+        )
         try? await channel.close()
         for router in routers.values {
             router.eventLoop.execute { router.value.drain() }
@@ -64,7 +73,10 @@ package struct RouterService {
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 4_096, maximum: 65_536))
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 4_096, maximum: 65_536)
+            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let id = totals.connectionBegan(), let router = routers[ObjectIdentifier(channel.eventLoop)]

@@ -4,28 +4,57 @@ package import Settings
 /// The configuration of `rookery-router`.
 package struct RouterSettings: Sendable {
     package static let listen = SettingKey<Endpoint>.endpoint(
-        "router.listen", default: "127.0.0.1:7379", "Where front ends connect, with any Redis client")
+        "router.listen",
+        default: "127.0.0.1:7379",
+        "Where front ends connect, with any Redis client"
+    )
     package static let coordinator = SettingKey<Endpoint>.endpoint(
-        "cluster.coordinator", default: "127.0.0.1:7400", "Where the coordinator is")
+        "cluster.coordinator",
+        default: "127.0.0.1:7400",
+        "Where the coordinator is"
+    )
     package static let password = SettingKey<String>.text(
-        "router.password", default: "", "What clients must AUTH with; empty for none")
+        "router.password",
+        default: "",
+        "What clients must AUTH with; empty for none"
+    )
     package static let loops = SettingKey<Int>.integer("router.loops", default: 1, in: 1...64, "Event loop threads")
     package static let deadlineMilliseconds = SettingKey<Int>.integer(
-        "router.deadline.milliseconds", default: 1_000, in: 1...60_000,
-        "How long a command may take unless its connection says otherwise")
+        "router.deadline.milliseconds",
+        default: 1_000,
+        in: 1...60_000,
+        "How long a command may take unless its connection says otherwise"
+    )
     package static let pipeline = SettingKey<Int>.integer(
-        "router.pipeline", default: 1_024, in: 1...100_000,
-        "Commands of one connection under way; more are left unread until some are answered")
+        "router.pipeline",
+        default: 1_024,
+        in: 1...100_000,
+        "Commands of one connection under way; more are left unread until some are answered"
+    )
     package static let inFlight = SettingKey<Int>.integer(
-        "router.inflight", default: 65_536, in: 16...1_000_000,
-        "Commands of all connections of one loop under way; more are refused as BUSY")
+        "router.inflight",
+        default: 65_536,
+        in: 16...1_000_000,
+        "Commands of all connections of one loop under way; more are refused as BUSY"
+    )
     package static let outputMegabytes = SettingKey<Int>.integer(
-        "router.output.megabytes", default: 64, in: 1...4_096,
-        "Unread answers of one connection; one that passes it is closed")
+        "router.output.megabytes",
+        default: 64,
+        in: 1...4_096,
+        "Unread answers of one connection; one that passes it is closed"
+    )
     package static let connections = SettingKey<Int>.integer(
-        "router.connections", default: 10_000, in: 1...1_000_000, "Connections at one time; more are refused")
+        "router.connections",
+        default: 10_000,
+        in: 1...1_000_000,
+        "Connections at one time; more are refused"
+    )
     package static let slowMilliseconds = SettingKey<Int>.integer(
-        "router.slow.milliseconds", default: 500, in: 1...60_000, "Commands that take longer are logged")
+        "router.slow.milliseconds",
+        default: 500,
+        in: 1...60_000,
+        "Commands that take longer are logged"
+    )
 
     package let process: ProcessSettings
     package let listen: Endpoint

@@ -45,7 +45,9 @@ package final class DataDirectory: Sendable {
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            let count = bytes.withUnsafeBytes {
+                write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
+            }
             guard count > 0 else { throw .inputOutput("cannot write \(temporary): \(lastError())") }
             written += count
         }

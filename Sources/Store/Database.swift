@@ -56,7 +56,12 @@ package final class Database: @unchecked Sendable {
         let slice = try Database.check { error in
             key.withUnsafeBytes { bytes in
                 rocksdb_get_pinned(
-                    handle, readOptions, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, error)
+                    handle,
+                    readOptions,
+                    bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    bytes.count,
+                    error
+                )
             }
         }
         guard let slice else { return nil }

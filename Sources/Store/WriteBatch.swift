@@ -47,8 +47,11 @@ package final class WriteBatch {
         key.withUnsafeBytes { key in
             value.withUnsafeBytes { value in
                 body(
-                    key.baseAddress?.assumingMemoryBound(to: CChar.self), key.count,
-                    value.baseAddress?.assumingMemoryBound(to: CChar.self), value.count)
+                    key.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    key.count,
+                    value.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    value.count
+                )
             }
         }
     }

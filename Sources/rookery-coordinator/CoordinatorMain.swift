@@ -31,7 +31,11 @@ struct CoordinatorMain: AsyncParsableCommand {
         let problems = ProblemBoard()
         let service = try await loop.submit {
             let service = try CoordinatorService(
-                eventLoop: loop, store: MapStore(directory: directory), problems: problems, logger: process.logger)
+                eventLoop: loop,
+                store: MapStore(directory: directory),
+                problems: problems,
+                logger: process.logger
+            )
             service.start()
             return NIOLoopBound(service, eventLoop: loop)
         }.get()

@@ -113,7 +113,9 @@ private struct SlowFileSystem: FileSystem {
 
         var size: UInt64 { inner.size }
         func append(_ bytes: [UInt8]) throws(LogError) { try inner.append(bytes) }
-        func read(at offset: UInt64, count: Int) throws(LogError) -> [UInt8] { try inner.read(at: offset, count: count) }
+        func read(at offset: UInt64, count: Int) throws(LogError) -> [UInt8] {
+            try inner.read(at: offset, count: count)
+        }
         func truncate(to size: UInt64) throws(LogError) { try inner.truncate(to: size) }
 
         func sync() throws(LogError) {

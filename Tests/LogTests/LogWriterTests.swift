@@ -120,8 +120,11 @@ import Testing
         files.flipBit(of: "00000000000000000000.log", at: 20 + 32 + 26 + 2)
         var random = SeededGenerator(seed: 1)
         let expected = LogError.corruption(
-            segment: "00000000000000000000.log", offset: 20, partition: PartitionID(0),
-            what: "a record's checksum does not match")
+            segment: "00000000000000000000.log",
+            offset: 20,
+            partition: PartitionID(0),
+            what: "a record's checksum does not match"
+        )
         #expect(throws: expected) { try Self.open(files.afterCrash(using: &random)) }
     }
 

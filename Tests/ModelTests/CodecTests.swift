@@ -6,11 +6,20 @@ import Testing
     private static func commands() throws -> [Command] {
         let key = try IdempotencyKey([1, 2, 3])
         let reservation = NameReservation(
-            username: try Username("alice"), user: UserID(1), displayName: "Alice", version: 9)
+            username: try Username("alice"),
+            user: UserID(1),
+            displayName: "Alice",
+            version: 9
+        )
         let list = SortedList(cap: 4, entries: [ListEntry(tweet: TweetID(5), replyTo: UserID(6), arrival: 7)])
         let change = EdgeChange(
-            follower: UserID(1), author: UserID(2), isFollowing: true, version: 3, time: 4,
-            subscription: .begin(generation: 3))
+            follower: UserID(1),
+            author: UserID(2),
+            isFollowing: true,
+            version: 3,
+            time: 4,
+            subscription: .begin(generation: 3)
+        )
         let messages: [MailMessage] = [
             .createUser(reservation, createdAt: 1), .userCreated(reservation, accepted: true),
             .reserveName(reservation), .nameReserved(reservation, accepted: false),
@@ -23,8 +32,12 @@ import Testing
         ]
         let letters = messages.enumerated().map { index, message in
             Letter(
-                source: PartitionID(3), incarnation: 1, sequence: UInt64(index + 1), predecessor: UInt64(index),
-                message: message)
+                source: PartitionID(3),
+                incarnation: 1,
+                sequence: UInt64(index + 1),
+                predecessor: UInt64(index),
+                message: message
+            )
         }
         return [
             .createUser(CreateUser(username: try Username("Bob"), requestedID: UserID(4), displayName: "B", key: key)),
@@ -34,8 +47,14 @@ import Testing
             .unfollow(Unfollow(follower: UserID(1), author: UserID(2))),
             .postTweet(
                 PostTweet(
-                    author: UserID(1), text: "hello 😀", replyTo: TweetID(9), replyToAuthor: UserID(0),
-                    quote: TweetID(8), key: key)),
+                    author: UserID(1),
+                    text: "hello 😀",
+                    replyTo: TweetID(9),
+                    replyToAuthor: UserID(0),
+                    quote: TweetID(8),
+                    key: key
+                )
+            ),
             .deleteTweet(DeleteTweet(author: UserID(1), tweet: TweetID(2))),
             .receiveMail(letters),
             .trimOutbox([MailReceipt(partition: PartitionID(1), incarnation: 1, sequence: 5)]),
@@ -47,6 +66,15 @@ import Testing
         for command in try Self.commands() {
             let entry = LogEntry(time: 1, mintedID: 2, command: command)
             #expect(try LogEntry(decoding: entry.encoded()) == entry)
+        }
+    }
+
+    @Test func theSmallestLettersComeBack() throws {
+        let letters = [MailMessage.authorDeleted(UserID(0)), .removal(author: UserID(0), tweet: TweetID(0))].map {
+            Letter(source: PartitionID(0), incarnation: 1, sequence: 1, predecessor: 0, message: $0)
+        }
+        for command in letters.map({ Command.receiveMail([$0]) }) {
+            #expect(try Command(decoding: command.encoded()) == command)
         }
     }
 
@@ -78,8 +106,12 @@ import Testing
         let text = Cursor.text(.followers, of: UserID(1), cursor)
         let back: EdgeCursor = try Cursor.parse(text.utf8, as: .followers, of: UserID(1))
         #expect(back == cursor)
-        #expect(throws: Refusal.cursor) { let _: EdgeCursor = try Cursor.parse(text.utf8, as: .following, of: UserID(1)) }
-        #expect(throws: Refusal.cursor) { let _: EdgeCursor = try Cursor.parse(text.utf8, as: .followers, of: UserID(2)) }
+        #expect(throws: Refusal.cursor) {
+            let _: EdgeCursor = try Cursor.parse(text.utf8, as: .following, of: UserID(1))
+        }
+        #expect(throws: Refusal.cursor) {
+            let _: EdgeCursor = try Cursor.parse(text.utf8, as: .followers, of: UserID(2))
+        }
         for damaged in ["", "zz", String(text.dropLast(2)), text + "00", "ff" + text.dropFirst(2), text.uppercased()] {
             #expect(throws: Refusal.cursor, "\(damaged)") {
                 let _: EdgeCursor = try Cursor.parse(damaged.utf8, as: .followers, of: UserID(1))

@@ -69,8 +69,11 @@ import Testing
             default:
                 let partition = cluster.layout.partition(of: user)
                 // The id is only known once the command is applied; if it is not, the test looks for any post.
-                guard case .done(.tweetID(let id)) = try cluster.apply(
-                    .postTweet(PostTweet(author: user, text: "x")), in: partition)
+                guard
+                    case .done(.tweetID(let id)) = try cluster.apply(
+                        .postTweet(PostTweet(author: user, text: "x")),
+                        in: partition
+                    )
                 else { return }
                 let post = SocialModel.Post(id: id, author: user, replyTo: nil, replyToAuthor: nil)
                 inDoubt.post(post)
@@ -96,13 +99,21 @@ import Testing
             let partition = cluster.layout.partition(of: user)
             guard
                 case .success(.edges(let following)) = try cluster.read(
-                    .following(user, count: 100, after: nil), in: partition),
+                    .following(user, count: 100, after: nil),
+                    in: partition
+                ),
                 case .success(.edges(let followers)) = try cluster.read(
-                    .followers(user, count: 100, after: nil), in: partition),
+                    .followers(user, count: 100, after: nil),
+                    in: partition
+                ),
                 case .success(.timeline(let posts)) = try cluster.read(
-                    .userTimeline(user, count: 100, before: nil, withTexts: false), in: partition),
+                    .userTimeline(user, count: 100, before: nil, withTexts: false),
+                    in: partition
+                ),
                 case .success(.home(let home, _, _)) = try cluster.read(
-                    .home(HomeQuery(reader: user, count: 100)), in: partition),
+                    .home(HomeQuery(reader: user, count: 100)),
+                    in: partition
+                ),
                 case .success(.users(let views)) = try cluster.read(.users([user]), in: partition),
                 let first = views.first, let view = first
             else { return false }
@@ -138,7 +149,9 @@ import Testing
     private static func operations(seed: UInt64) throws -> Int {
         let files = ForgettingFileSystem()
         var scenario = Scenario(
-            cluster: try PartitionCluster(count: 2, settings: settings(), files: files), seed: seed)
+            cluster: try PartitionCluster(count: 2, settings: settings(), files: files),
+            seed: seed
+        )
         let isComplete = scenario.run()
         #expect(isComplete)
         return files.operations

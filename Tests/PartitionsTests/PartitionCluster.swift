@@ -132,7 +132,12 @@ final class PartitionCluster {
 
     func waiting(in stream: Stream) throws -> [Letter] {
         try partition(stream.source).outbox.letters(
-            for: stream.destination, after: taken[stream] ?? 0, limit: .max, bytes: .max, from: stream.source)
+            for: stream.destination,
+            after: taken[stream] ?? 0,
+            limit: .max,
+            bytes: .max,
+            from: stream.source
+        )
     }
 
     /// Delivers up to `limit` letters of a stream.
@@ -144,8 +149,12 @@ final class PartitionCluster {
     func deliver(_ stream: Stream, limit: Int, rewind: UInt64 = 0, skip: Int = 0, isReceiptLost: Bool = false) throws {
         let position = taken[stream] ?? 0
         let letters = try partition(stream.source).outbox.letters(
-            for: stream.destination, after: position - min(rewind, position), limit: limit, bytes: .max,
-            from: stream.source)
+            for: stream.destination,
+            after: position - min(rewind, position),
+            limit: limit,
+            bytes: .max,
+            from: stream.source
+        )
         guard letters.count > skip else { return }
         let outcome = try apply(.receiveMail(Array(letters.dropFirst(skip))), in: stream.destination)
         guard case .mailTaken(let receipts) = outcome, !isReceiptLost else { return }

@@ -95,7 +95,11 @@ struct TimelineProperty {
             !post.isDeleted
         {
             command = PostTweet(
-                author: author, text: "reply", replyTo: parent, replyToAuthor: post.author)
+                author: author,
+                text: "reply",
+                replyTo: parent,
+                replyToAuthor: post.author
+            )
         }
         guard case .success(.tweetID(let id)) = try cluster.run(.postTweet(command)) else {
             Issue.record("seed \(seed): post refused")
@@ -104,7 +108,8 @@ struct TimelineProperty {
         tweets.append(id)
         if model.posts(of: author).count >= model.cap { trims += 1 }
         model.post(
-            SocialModel.Post(id: id, author: author, replyTo: command.replyTo, replyToAuthor: command.replyToAuthor))
+            SocialModel.Post(id: id, author: author, replyTo: command.replyTo, replyToAuthor: command.replyToAuthor)
+        )
     }
 
     private mutating func deleteTweet() throws {
@@ -158,7 +163,9 @@ struct TimelineProperty {
     private mutating func dropUnread() throws {
         for partition in cluster.partitions.values {
             _ = try partition.dropUnreadHomeLists(
-                since: cluster.time / 1_000 - UInt64.random(in: 0...60_000, using: &random), startedAt: 0)
+                since: cluster.time / 1_000 - UInt64.random(in: 0...60_000, using: &random),
+                startedAt: 0
+            )
         }
     }
 
@@ -200,8 +207,11 @@ struct TimelineProperty {
         repeat {
             let count = Int.random(in: 1...12, using: &random) * (model.cap > 100 ? 25 : random.one(in: 3) ? 10 : 1)
             let query = HomeQuery(reader: user, count: count, before: before, since: since)
-            guard case .success(.home(let page, let position, let honoured)) = try cluster.read(
-                .home(query), in: home(of: user))
+            guard
+                case .success(.home(let page, let position, let honoured)) = try cluster.read(
+                    .home(query),
+                    in: home(of: user)
+                )
             else {
                 Issue.record("seed \(seed): home of \(user) refused")
                 break
@@ -238,7 +248,8 @@ struct TimelineProperty {
         comparisons += 1
         #expect(
             (materialized == computed) == true,
-            "seed \(seed), operation \(operations): \(materialized.count) materialized, \(computed.count) computed")
+            "seed \(seed), operation \(operations): \(materialized.count) materialized, \(computed.count) computed"
+        )
     }
 
     private mutating func compareWithModel() throws {
@@ -258,7 +269,10 @@ struct TimelineProperty {
         let partition = home(of: user)
         let following = try cluster.read(.following(user, count: 1_000, after: nil), in: partition)
         let followers = try cluster.read(.followers(user, count: 1_000, after: nil), in: partition)
-        let timeline = try cluster.read(.userTimeline(user, count: 10_000, before: nil, withTexts: false), in: partition)
+        let timeline = try cluster.read(
+            .userTimeline(user, count: 10_000, before: nil, withTexts: false),
+            in: partition
+        )
         guard case .success(.edges(let followed)) = following, case .success(.edges(let following)) = followers,
             case .success(.timeline(let posted)) = timeline,
             case .success(.users(let views)) = try cluster.read(.users([user]), in: partition),

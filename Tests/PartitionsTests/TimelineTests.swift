@@ -26,7 +26,8 @@ import Testing
                 + "\(total.refilledPages) refilled pages, \(total.pagesBelowList) pages below the list, "
                 + "\(restarts) restarts, \(total.lateArrivals) late arrivals, \(total.mailGaps) gaps, "
                 + "\(total.repeatedMail) repeats, \(since) honoured SINCE, "
-                + "\(total.materializedDeliveries) materialized deliveries")
+                + "\(total.materializedDeliveries) materialized deliveries"
+        )
         #expect(trims > 0)
         #expect(total.backfills > 0)
         #expect(total.oldGenerationMail > 0)

@@ -8,8 +8,12 @@ import Testing
         var random = SeededGenerator(seed: seed)
         return (0..<count).map { index in
             Member(
-                id: NodeID(random.next()), name: "node\(index + 1)", host: "127.0.0.1", port: 7_500,
-                zone: zones > 0 ? "zone\(index % zones)" : "")
+                id: NodeID(random.next()),
+                name: "node\(index + 1)",
+                host: "127.0.0.1",
+                port: 7_500,
+                zone: zones > 0 ? "zone\(index % zones)" : ""
+            )
         }
     }
 
@@ -97,7 +101,10 @@ import Testing
     @Test func mapsComeBackAndDamagedOnesAreRefused() throws {
         let members = Self.members(3, seed: 2)
         let map = PartitionMap(
-            clusterID: 5, version: 6, replicationFactor: 1, members: members,
+            clusterID: 5,
+            version: 6,
+            replicationFactor: 1,
+            members: members,
             configurations: (0..<16).map {
                 PartitionMap.Configuration(epoch: 1, primary: members[$0 % 3].id, secondaries: [])
             }

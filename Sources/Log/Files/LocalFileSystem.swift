@@ -66,8 +66,11 @@ private final class LocalFile: AppendableFile {
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
                 pwrite(
-                    descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written,
-                    off_t(size) + off_t(written))
+                    descriptor,
+                    buffer.baseAddress?.advanced(by: written),
+                    buffer.count - written,
+                    off_t(size) + off_t(written)
+                )
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw failure("write", path) }

@@ -4,7 +4,8 @@
 /// destination takes a letter only if its predecessor is the last one it took, so nothing is skipped, taken twice
 /// or taken out of order.
 public struct Letter: Hashable, Sendable {
-    static let leastSize = 21
+    /// The least bytes a letter has.
+    public static let leastSize = 13
 
     public let source: PartitionID
     /// Which run of the stream between the two partitions the letter belongs to; a stream that had to be broken off
@@ -53,7 +54,8 @@ extension Letter: BinaryCodable {
 
 /// How far a destination has taken the mail of a source.
 public struct MailReceipt: Hashable, Sendable {
-    static let leastSize = 11
+    /// The least bytes a receipt has.
+    public static let leastSize = 11
 
     /// The partition at the other end of the stream.
     public let partition: PartitionID

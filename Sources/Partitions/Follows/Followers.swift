@@ -12,7 +12,8 @@ extension Partition {
             if change.isFollowing {
                 try send(
                     .edgeRefused(follower: change.follower, author: change.author, version: change.version),
-                    to: [source])
+                    to: [source]
+                )
             }
             return
         }
@@ -62,7 +63,8 @@ extension Partition {
             if partition != id {
                 try send(
                     .backfill(author: author, generation: generation, list: try authorList(of: author)),
-                    to: [partition])
+                    to: [partition]
+                )
             }
         case .end:
             subscribers.generations[partition] = nil

@@ -13,7 +13,8 @@ extension Partition {
         }
         guard record.following < UInt64(settings.largestFollowing) else {
             return .refused(
-                .invalid("user \(follower) follows \(record.following) users, at most \(settings.largestFollowing)"))
+                .invalid("user \(follower) follows \(record.following) users, at most \(settings.largestFollowing)")
+            )
         }
         record.following += 1
         put(record, of: follower)
@@ -49,7 +50,9 @@ extension Partition {
     private func settledFollow(of author: UserID, answer: Int64) throws(PartitionFailure) -> Outcome {
         guard let presence = try presence(of: author), !presence.isActive else { return .done(.integer(answer)) }
         return .waiting(
-            .backfill(author: author, generation: presence.generation), fallback: .integer(answer))
+            .backfill(author: author, generation: presence.generation),
+            fallback: .integer(answer)
+        )
     }
 
     func unfollow(_ command: Unfollow) throws(PartitionFailure) -> Outcome {

@@ -63,7 +63,8 @@ package final class Outbox {
             var stream = streams[destination] ?? Stream()
             if sequence > stream.acknowledged {
                 stream.waiting.append(
-                    Waiting(sequence: sequence, predecessor: stream.lastSequence, message: message))
+                    Waiting(sequence: sequence, predecessor: stream.lastSequence, message: message)
+                )
                 untakenCount += 1
             }
             stream.lastSequence = max(stream.lastSequence, sequence)

@@ -20,7 +20,10 @@ final class Transaction {
         try value(key) != nil
     }
 
-    func record<Record: BinaryDecodable>(_ key: [UInt8], as type: Record.Type = Record.self) throws(PartitionFailure)
+    func record<Record: BinaryDecodable>(
+        _ key: [UInt8],
+        as type: Record.Type = Record.self
+    ) throws(PartitionFailure)
         -> Record?
     {
         guard let bytes = try value(key) else { return nil }
@@ -80,7 +83,10 @@ extension Database {
         }
     }
 
-    func record<Record: BinaryDecodable>(_ key: [UInt8], as type: Record.Type = Record.self) throws(PartitionFailure)
+    func record<Record: BinaryDecodable>(
+        _ key: [UInt8],
+        as type: Record.Type = Record.self
+    ) throws(PartitionFailure)
         -> Record?
     {
         guard let bytes = try read(key) else { return nil }

@@ -32,7 +32,8 @@ extension Partition {
         }
         try send(
             .delivery(author: command.author, tweet: tweet, replyTo: replyTo),
-            to: try subscribers(of: command.author).partitions)
+            to: try subscribers(of: command.author).partitions
+        )
         return .done(.tweetID(tweet))
     }
 
@@ -54,7 +55,8 @@ extension Partition {
         }
         try send(
             .removal(author: command.author, tweet: command.tweet),
-            to: try subscribers(of: command.author).partitions)
+            to: try subscribers(of: command.author).partitions
+        )
         return .done(.integer(1))
     }
 
@@ -135,7 +137,8 @@ extension Partition {
         var items: [TweetID] = []
         var hasMore = false
         try database.forEach(prefix: keys.of(.tweetByAuthor, author.rawValue), from: start) {
-            key, _ throws(PartitionFailure) in
+            key,
+            _ throws(PartitionFailure) in
             guard items.count < count else {
                 hasMore = true
                 return false

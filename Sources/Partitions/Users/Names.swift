@@ -22,7 +22,9 @@ extension Partition {
         )
         transaction.put(key, NameRecord(reservation: reservation, creation: creation))
         try send(
-            .createUser(reservation, createdAt: creation.createdAt), to: [layout.partition(of: reservation.user)])
+            .createUser(reservation, createdAt: creation.createdAt),
+            to: [layout.partition(of: reservation.user)]
+        )
         return .waiting(.name(version: current.index), fallback: nil)
     }
 
@@ -62,7 +64,9 @@ extension Partition {
         )
         transaction.put(key, NameRecord(reservation: reservation, creation: creation))
         try send(
-            .createUser(reservation, createdAt: creation.createdAt), to: [layout.partition(of: reservation.user)])
+            .createUser(reservation, createdAt: creation.createdAt),
+            to: [layout.partition(of: reservation.user)]
+        )
     }
 
     /// Mail: reserves a name for a user who exists, or says that it is taken.

@@ -102,7 +102,8 @@ extension Partition {
     func releaseName(_ name: Username, of user: UserID, version: LogIndex) throws(PartitionFailure) {
         try send(
             .releaseName(folded: name.folded, owner: user, version: version),
-            to: [layout.partition(ofFoldedName: name.folded)])
+            to: [layout.partition(ofFoldedName: name.folded)]
+        )
     }
 
     func views(of users: [UserID]) throws(PartitionFailure) -> [User?] {

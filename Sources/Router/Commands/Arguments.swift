@@ -56,7 +56,8 @@ struct Arguments {
         let word = try next()
         guard let value = Int(String(decoding: word, as: UTF8.self)), range.contains(value) else {
             throw .invalid(
-                "\(what) '\(Arguments.shown(word))' is not a number from \(range.lowerBound) to \(range.upperBound)")
+                "\(what) '\(Arguments.shown(word))' is not a number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return value
     }

@@ -10,7 +10,8 @@ enum ClusterCommands {
             .cluster { view in
                 let reachable = view.nodes?.filter { ($0.silentMilliseconds ?? .max) < 3_000 }
                 let durabilities = Set((view.nodes ?? []).compactMap { $0.health?.durability }).sorted()
-                let isOK = view.map.layout != nil && reachable?.count == view.map.members.count
+                let isOK =
+                    view.map.layout != nil && reachable?.count == view.map.members.count
                     && (reachable ?? []).allSatisfy { $0.health?.isReady ?? false }
                 return .map([
                     ("state", .bulk(view.map.layout == nil ? "uninitialized" : isOK ? "ok" : "degraded")),

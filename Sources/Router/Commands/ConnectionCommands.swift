@@ -7,7 +7,8 @@ enum ConnectionCommands {
 
     static let all: [CommandSpec] = [
         CommandSpec("PING", arity: -1, .connection, "[message]", "Answers PONG or the message") {
-            arguments, _ throws(Refusal) in
+            arguments,
+            _ throws(Refusal) in
             guard arguments.remaining <= 1 else {
                 throw Refusal(.error, "wrong number of arguments for 'ping' command")
             }
@@ -17,10 +18,20 @@ enum ConnectionCommands {
             .reply(.bytes(try arguments.next()))
         },
         CommandSpec(
-            "HELLO", arity: -1, .connection, needsNoAuthentication: true,
-            "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the protocol version", plan: hello),
+            "HELLO",
+            arity: -1,
+            .connection,
+            needsNoAuthentication: true,
+            "[protover [AUTH username password] [SETNAME clientname]]",
+            "Chooses the protocol version",
+            plan: hello
+        ),
         CommandSpec(
-            "AUTH", arity: -2, .connection, needsNoAuthentication: true, "[username] password",
+            "AUTH",
+            arity: -2,
+            .connection,
+            needsNoAuthentication: true,
+            "[username] password",
             "Authenticates the connection"
         ) { arguments, _ throws(Refusal) in
             let user = arguments.remaining == 2 ? try arguments.text("username") : "default"
@@ -29,14 +40,20 @@ enum ConnectionCommands {
             return .session { session in authenticate(user, password, &session) ?? .simple("OK") }
         },
         CommandSpec("SELECT", arity: 2, .connection, "index", "Accepts database 0, the only one") {
-            arguments, _ throws(Refusal) in
+            arguments,
+            _ throws(Refusal) in
             guard try arguments.next() == [UInt8(ascii: "0")] else {
                 throw Refusal(.error, "DB index is out of range")
             }
             return .reply(.simple("OK"))
         },
         CommandSpec(
-            "QUIT", arity: -1, .connection, needsNoAuthentication: true, "", "Closes the connection"
+            "QUIT",
+            arity: -1,
+            .connection,
+            needsNoAuthentication: true,
+            "",
+            "Closes the connection"
         ) { _, _ in
             .session { session in
                 session.isClosing = true
@@ -44,7 +61,12 @@ enum ConnectionCommands {
             }
         },
         CommandSpec(
-            "RESET", arity: 1, .connection, needsNoAuthentication: true, "", "Puts the connection back as it began"
+            "RESET",
+            arity: 1,
+            .connection,
+            needsNoAuthentication: true,
+            "",
+            "Puts the connection back as it began"
         ) { _, _ in
             .session { session in
                 session.version = .two
@@ -55,9 +77,13 @@ enum ConnectionCommands {
             }
         },
         CommandSpec(
-            "CLIENT", arity: -2, .connection,
-            "subcommand [argument ...]", "SETNAME, GETNAME, ID, INFO, SETINFO and DEADLINE, of this connection",
-            plan: client),
+            "CLIENT",
+            arity: -2,
+            .connection,
+            "subcommand [argument ...]",
+            "SETNAME, GETNAME, ID, INFO, SETINFO and DEADLINE, of this connection",
+            plan: client
+        ),
     ]
 
     /// - Returns: an error reply, or nil where the password is right.
@@ -69,7 +95,8 @@ enum ConnectionCommands {
         guard !session.password.isEmpty else {
             return .error(
                 "ERR AUTH <password> called without any password configured for the default user. "
-                    + "Are you sure your configuration is correct?")
+                    + "Are you sure your configuration is correct?"
+            )
         }
         guard user == "default", isEqual(password, Array(session.password.utf8)) else {
             return .error("WRONGPASS invalid username-password pair or user is disabled.")
@@ -111,7 +138,8 @@ enum ConnectionCommands {
                 return .error(
                     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
                         + "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
-                        + "protocol version at the same time")
+                        + "protocol version at the same time"
+                )
             }
             session.version = version ?? session.version
             session.name = name ?? session.name
@@ -163,7 +191,9 @@ enum ConnectionCommands {
             }
         default:
             throw Refusal(
-                .error, "unknown subcommand '\(subcommand.prefix(32))'. Try CLIENT ID, INFO, SETNAME or DEADLINE.")
+                .error,
+                "unknown subcommand '\(subcommand.prefix(32))'. Try CLIENT ID, INFO, SETNAME or DEADLINE."
+            )
         }
         guard arguments.remaining == 0 else {
             throw Refusal(.error, "wrong number of arguments for 'client|\(subcommand.lowercased())' command")

@@ -9,28 +9,39 @@ enum FollowCommands {
 
     static let all: [CommandSpec] = [
         CommandSpec("FOLLOW", arity: 3, .follows, isWrite: true, "user other", "Makes a user follow another") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             _ = try context.requireLayout()
             let (user, other) = try pair(&arguments)
             return .write(.follow(Follow(follower: user, author: other)), Replies.integer)
         },
         CommandSpec("UNFOLLOW", arity: 3, .follows, isWrite: true, "user other", "Ends a follow") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             _ = try context.requireLayout()
             let (user, other) = try pair(&arguments)
             return .write(.unfollow(Unfollow(follower: user, author: other)), Replies.integer)
         },
         CommandSpec("FOLLOWS", arity: 3, .follows, "user other", "Answers whether a user follows another") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             try follows(try arguments.user(), try arguments.user(), try context.requireLayout())
         },
         CommandSpec(
-            "FOLLOWING", arity: -2, .follows, "user [COUNT n] [CURSOR cursor]", "Lists whom a user follows, newest first"
+            "FOLLOWING",
+            arity: -2,
+            .follows,
+            "user [COUNT n] [CURSOR cursor]",
+            "Lists whom a user follows, newest first"
         ) { arguments, context throws(Refusal) in
             try edges(&arguments, context, .following) { .following($0, count: $1, after: $2) }
         },
         CommandSpec(
-            "FOLLOWERS", arity: -2, .follows, "user [COUNT n] [CURSOR cursor]", "Lists who follows a user, newest first"
+            "FOLLOWERS",
+            arity: -2,
+            .follows,
+            "user [COUNT n] [CURSOR cursor]",
+            "Lists who follows a user, newest first"
         ) { arguments, context throws(Refusal) in
             try edges(&arguments, context, .followers) { .followers($0, count: $1, after: $2) }
         },
@@ -49,7 +60,9 @@ enum FollowCommands {
             guard case .integer(let value) = answer else { throw Plan.strangeAnswer }
             guard value == 0 else { return .reply(.integer(value)) }
             let existence = PartitionQuery(
-                partition: layout.partition(of: other), query: .existence(users: [other], tweets: []))
+                partition: layout.partition(of: other),
+                query: .existence(users: [other], tweets: [])
+            )
             return .read(existence) { answer throws(Refusal) in
                 guard case .existence(let users, _) = answer else { throw Plan.strangeAnswer }
                 guard users.contains(other) else { throw .notFound(other) }

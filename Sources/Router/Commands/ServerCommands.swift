@@ -12,7 +12,13 @@ enum ServerCommands {
             return .reply(.verbatim(info(context.server, sections)))
         },
         CommandSpec(
-            "COMMAND", arity: -1, .server, "[COUNT|DOCS|INFO|LIST] [name ...]", "Describes the commands", plan: command),
+            "COMMAND",
+            arity: -1,
+            .server,
+            "[COUNT|DOCS|INFO|LIST] [name ...]",
+            "Describes the commands",
+            plan: command
+        ),
     ]
 
     private static func info(_ facts: ServerFacts, _ sections: Set<String>) -> String {

@@ -9,14 +9,20 @@ enum TimelineCommands {
 
     static let all: [CommandSpec] = [
         CommandSpec(
-            "TIMELINE.HOME", arity: -2, .timelines, "user [COUNT n] [CURSOR cursor] [SINCE position] [IDS]",
+            "TIMELINE.HOME",
+            arity: -2,
+            .timelines,
+            "user [COUNT n] [CURSOR cursor] [SINCE position] [IDS]",
             "Reads a user's home timeline, newest first"
         ) { arguments, context throws(Refusal) in
             let layout = try context.requireLayout()
             return try HomeRequest(&arguments).plan(layout)
         },
         CommandSpec(
-            "TIMELINE.USER", arity: -2, .timelines, "user [COUNT n] [CURSOR cursor] [IDS]",
+            "TIMELINE.USER",
+            arity: -2,
+            .timelines,
+            "user [COUNT n] [CURSOR cursor] [IDS]",
             "Reads the tweets of one user, newest first"
         ) { arguments, context throws(Refusal) in
             try userTimeline(&arguments, try context.requireLayout())

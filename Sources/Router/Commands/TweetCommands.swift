@@ -6,7 +6,11 @@ internal import Wire
 enum TweetCommands {
     static let all: [CommandSpec] = [
         CommandSpec(
-            "TWEET.POST", arity: -3, .tweets, isWrite: true, "author text [REPLYTO id] [QUOTE id] [KEY token]",
+            "TWEET.POST",
+            arity: -3,
+            .tweets,
+            isWrite: true,
+            "author text [REPLYTO id] [QUOTE id] [KEY token]",
             "Posts a tweet and answers its id"
         ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()
@@ -30,8 +34,10 @@ enum TweetCommands {
                 return .bulk(String(tweet.rawValue))
             }
         },
-        CommandSpec("TWEET.GET", arity: -2, .tweets, "id [id ...]", "Answers tweets, null for those that do not exist") {
-            arguments, context throws(Refusal) in
+        CommandSpec("TWEET.GET", arity: -2, .tweets, "id [id ...]", "Answers tweets, null for those that do not exist")
+        {
+            arguments,
+            context throws(Refusal) in
             var tweets: [TweetID] = []
             while arguments.remaining > 0 {
                 tweets.append(try arguments.tweet())
@@ -39,7 +45,8 @@ enum TweetCommands {
             return texts(of: tweets, try context.requireLayout()) { .array($0) }
         },
         CommandSpec("TWEET.DELETE", arity: 3, .tweets, isWrite: true, "author id", "Deletes a tweet of its author") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             _ = try context.requireLayout()
             let command = DeleteTweet(author: try arguments.user(), tweet: try arguments.tweet())
             return .write(.deleteTweet(command), Replies.integer)

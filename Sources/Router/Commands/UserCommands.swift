@@ -6,7 +6,11 @@ internal import Wire
 enum UserCommands {
     static let all: [CommandSpec] = [
         CommandSpec(
-            "USER.CREATE", arity: -2, .users, isWrite: true, "username [ID id] [NAME text] [KEY token]",
+            "USER.CREATE",
+            arity: -2,
+            .users,
+            isWrite: true,
+            "username [ID id] [NAME text] [KEY token]",
             "Creates a user with a unique name"
         ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()
@@ -29,7 +33,8 @@ enum UserCommands {
             )
         },
         CommandSpec("USER.GET", arity: -2, .users, "id [id ...]", "Answers users, null for those who do not exist") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             var users: [UserID] = []
             while arguments.remaining > 0 {
                 users.append(try arguments.user())
@@ -37,7 +42,8 @@ enum UserCommands {
             return get(users, try context.requireLayout())
         },
         CommandSpec("USER.FIND", arity: 2, .users, "username", "Answers the id of the user with a name, or null") {
-            arguments, context throws(Refusal) in
+            arguments,
+            context throws(Refusal) in
             let layout = try context.requireLayout()
             let name = try Username(try arguments.text("username")).folded
             let query = PartitionQuery(partition: layout.partition(ofFoldedName: name), query: .userNamed(name))
@@ -47,8 +53,12 @@ enum UserCommands {
             }
         },
         CommandSpec(
-            "USER.UPDATE", arity: -2, .users, isWrite: true,
-            "user [NAME text] [BIO text] [USERNAME name] [KEY token]", "Changes a user"
+            "USER.UPDATE",
+            arity: -2,
+            .users,
+            isWrite: true,
+            "user [NAME text] [BIO text] [USERNAME name] [KEY token]",
+            "Changes a user"
         ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()
             let user = try arguments.user()
@@ -72,7 +82,11 @@ enum UserCommands {
             )
         },
         CommandSpec(
-            "USER.DELETE", arity: -2, .users, isWrite: true, "user [KEY token]",
+            "USER.DELETE",
+            arity: -2,
+            .users,
+            isWrite: true,
+            "user [KEY token]",
             "Deletes a user with their tweets and edges"
         ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()

@@ -118,7 +118,10 @@ package final class FrameClient {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144))
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144)
+            )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(FrameClientHandler(client: bound.value))
@@ -151,7 +154,8 @@ package final class FrameClient {
         case .goodbye:
             logger.error(
                 "peer refuses the connection",
-                metadata: ["peer": "\(host):\(port)", "why": "\(String(decoding: frame.payload, as: UTF8.self))"])
+                metadata: ["peer": "\(host):\(port)", "why": "\(String(decoding: frame.payload, as: UTF8.self))"]
+            )
         case .hello, .request:
             throw .handshake("unexpected \(frame.kind) frame")
         }
@@ -208,7 +212,8 @@ package final class FrameClient {
             let isUnsent = id >= firstUnsent
             if isUnsent { discardUnsent() }
             request.completion(
-                .failure(isUnsent ? .notSent("no connection in time") : .outcomeUnknown("no answer in time")))
+                .failure(isUnsent ? .notSent("no connection in time") : .outcomeUnknown("no answer in time"))
+            )
         }
         if !pending.isEmpty { scheduleSweep() }
     }

@@ -73,7 +73,10 @@ struct ClusterInit: AsyncParsableCommand {
         guard let endpoint = Endpoint(coordinator) else { throw ValidationError("'\(coordinator)' is not host:port") }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let request = CoordinatorRequest.initialize(
-            partitions: partitions, replicationFactor: replicas, nodes: nodes)
+            partitions: partitions,
+            replicationFactor: replicas,
+            nodes: nodes
+        )
         let deadline = ContinuousClock.now + .seconds(timeout)
         while true {
             switch try await ask(request, endpoint, loop) {
@@ -136,7 +139,9 @@ struct ClusterStatus: AsyncParsableCommand {
 /// `rookery cluster partitions`.
 struct ClusterPartitions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "partitions", abstract: "Shows who serves each partition.")
+        commandName: "partitions",
+        abstract: "Shows who serves each partition."
+    )
 
     @OptionGroup var options: RouterOptions
 

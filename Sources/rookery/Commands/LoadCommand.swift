@@ -57,7 +57,8 @@ struct LoadCommand: AsyncParsableCommand {
             let summary = try await loader.load(path, kind)
             print(
                 "\(path): \(summary.loaded) lines loaded, \(summary.skipped) done before, "
-                    + "\(summary.problems.count) with errors, \(Int(summary.rate)) lines/s")
+                    + "\(summary.problems.count) with errors, \(Int(summary.rate)) lines/s"
+            )
             problems.append(contentsOf: summary.problems)
         }
         for problem in problems.prefix(20) {

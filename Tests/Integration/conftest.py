@@ -1,0 +1,134 @@
+"""Real clusters for tests: started by scripts/cluster on free ports in temporary directories, ended by process id."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Cluster:
+    """A cluster that scripts/cluster runs."""
+
+    def __init__(self, directory, nodes=3, partitions=16, sets=()):
+        self.directory = directory
+        self._script("up", "--nodes", str(nodes), "--partitions", str(partitions), "--port", "0",
+                     *[word for pair in sets for word in ("--set", pair)])
+
+    def _script(self, command, *arguments):
+        done = subprocess.run(
+            [ROOT / "scripts" / "cluster", command, *arguments, "--data", str(self.directory)],
+            capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def env(self):
+        lines = (self.directory / "cluster.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def port(self):
+        return int(self.env["ROUTER_PORT"])
+
+    def client(self, protocol=2, **options):
+        return redis.Redis(port=self.port, protocol=protocol, decode_responses=True, socket_timeout=30, **options)
+
+    def kill(self, *names):
+        """Kills processes at the same moment, as a power failure does, and reaps them."""
+        pids = [int(self.env[f"{name.upper()}_PID"]) for name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        for name in names:
+            self._script("kill", name)
+
+    def start(self, *names):
+        for name in names:
+            self._script("start", name)
+
+    def restart(self):
+        self._script("restart")
+
+    def down(self):
+        self._script("down")
+
+    def log(self, name):
+        return (self.directory / f"{name}.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """One cluster for all tests that do not hurt it. Each test uses user ids of its own."""
+    cluster = Cluster(tmp_path_factory.mktemp("shared"))
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Makes clusters for one test."""
+    made = []
+
+    def make(**options):
+        cluster = Cluster(tmp_path / f"cluster{len(made)}", **options)
+        made.append(cluster)
+        return cluster
+
+    yield make
+    for cluster in made:
+        cluster.down()
+
+
+_next_id = [1_000_000]
+
+
+@pytest.fixture
+def users(shared):
+    """Creates so many users with ids that no other test has."""
+    def make(count, **fields):
+        client = shared.client()
+        first = _next_id[0]
+        _next_id[0] += count
+        for user in range(first, first + count):
+            client.execute_command("USER.CREATE", f"t{user}", "ID", user)
+        return list(range(first, first + count))
+    return make
+
+
+def eventually(check, seconds=10):
+    """Polls until `check` returns something true, and returns it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s; last: {value!r}"
+        time.sleep(0.005)
+
+
+def error_of(client, *words):
+    """The error that a command answers."""
+    with pytest.raises(redis.ResponseError) as caught:
+        client.execute_command(*words)
+    return str(caught.value)
+
+
+def pages(client, *command, count=50):
+    """All items of a list, through its cursor."""
+    items, cursor = [], ""
+    while True:
+        reply = client.execute_command(*command, "COUNT", count, "CURSOR", cursor)
+        items += reply[1]
+        cursor = reply[0]
+        if not cursor:
+            return items
+
+
+def fields(reply):
+    """A map as RESP2 and RESP3 clients see it."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
