@@ -1,0 +1,215 @@
+"""Real processes killed at random moments under load: nothing acknowledged is lost, no mail is lost or taken twice."""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+import redis
+
+from conftest import eventually, fields
+from social_model import SocialModel, assert_agrees
+
+ROUNDS = 20
+WRITES_OF_EACH_KIND = 2_000
+BASE_USERS = 400
+RETRYABLE = ("UNAVAILABLE", "BUSY", "TIMEOUT")
+
+
+class Writer:
+    """Writes until acknowledged: an unknown outcome is retried, with its key where the command is not idempotent."""
+
+    def __init__(self, cluster, rng):
+        self.cluster = cluster
+        self.client = cluster.client()
+        self.rng = rng
+        self.acknowledged = 0
+        self.retried = 0
+
+    def write(self, commands):
+        """Replies to all commands. They must concern different things: retries change their order."""
+        replies = [None] * len(commands)
+        left = list(range(len(commands)))
+        deadline = time.monotonic() + 120
+        while left:
+            assert time.monotonic() < deadline, f"{len(left)} writes are never acknowledged: {replies[left[0]]!r}"
+            pipeline = self.client.pipeline(transaction=False)
+            for index in left:
+                pipeline.execute_command(*commands[index])
+            try:
+                answers = pipeline.execute(raise_on_error=False)
+            except (redis.ConnectionError, redis.TimeoutError):
+                self.client = self.cluster.client()
+                time.sleep(0.02)
+                continue
+            failed = []
+            for index, answer in zip(left, answers):
+                if isinstance(answer, redis.ResponseError) and str(answer).startswith(RETRYABLE):
+                    failed.append(index)
+                replies[index] = answer
+            self.acknowledged += len(left) - len(failed)
+            self.retried += len(failed)
+            left = failed
+        for command, reply in zip(commands, replies):
+            assert not isinstance(reply, Exception), (command, reply)
+        return replies
+
+
+def batches(items, size):
+    return [items[start:start + size] for start in range(0, len(items), size)]
+
+
+def run_round(number, writer, model, rng):
+    """At least so many acknowledged writes of every kind."""
+    base = range(BASE_USERS)
+    count = WRITES_OF_EACH_KIND
+    fresh = [100_000 + number * count + index for index in range(count)]
+
+    created = [("USER.CREATE", f"r{user}", "ID", user, "KEY", f"c{user}") for user in fresh]
+    edges = [(a, b) for a in base for b in rng.sample(fresh, 2)]
+    while len(edges) < count:
+        a, b = rng.sample(base, 2)
+        if b not in model.following[a] and (a, b) not in edges:
+            edges.append((a, b))
+    updates = [(user, f"bio {number}.{index}") for index, user in enumerate(fresh)]
+    posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count)]
+
+    for chunk in batches(list(zip(fresh, created)), 500):
+        writer.write([command for _, command in chunk])
+        for user, _ in chunk:
+            model.create(user, f"r{user}")
+    for chunk in batches(edges, 500):
+        for (a, b), reply in zip(chunk, writer.write([("FOLLOW", a, b) for a, b in chunk])):
+            model.follow(a, b)
+            assert reply in (0, 1)
+    for chunk in batches(updates, 500):
+        writer.write([("USER.UPDATE", user, "BIO", bio, "KEY", bio) for user, bio in chunk])
+        for user, bio in chunk:
+            model.update(user, bio)
+    posted = []
+    for chunk in batches(posts, 500):
+        replies = writer.write([("TWEET.POST", user, text, "KEY", text) for user, text in chunk])
+        for (user, _), reply in zip(chunk, replies):
+            model.post(int(reply), user)
+            posted.append((int(reply), user))
+    for chunk in batches(rng.sample(posted, len(posted)), 500):
+        writer.write([("TWEET.DELETE", user, tweet) for tweet, user in chunk if tweet % 5])
+        for tweet, _ in chunk:
+            if tweet % 5:
+                model.delete_post(tweet)
+    old = [(a, b) for a in base for b in model.following[a]]
+    for chunk in batches(rng.sample(old, min(len(old), count)), 500):
+        writer.write([("UNFOLLOW", a, b) for a, b in chunk])
+        for a, b in chunk:
+            model.unfollow(a, b)
+    for chunk in batches(fresh, 500):
+        writer.write([("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
+        for user in chunk:
+            model.delete(user)
+
+
+@pytest.mark.parametrize("durability", ["always"])
+def test_killed_nodes_lose_nothing(own, durability):
+    seed = int(os.environ.get("ROOKERY_SEED", random.randrange(1 << 32)))
+    print(f"ROOKERY_SEED={seed}")
+    rng = random.Random(seed)
+    # A small log, so that segments are removed while nodes are killed.
+    cluster = own(sets=[f"log.durability={durability}", "log.segment.megabytes=1", "log.keep.megabytes=4"])
+    writer = Writer(cluster, rng)
+    model = SocialModel()
+    writer.write([("USER.CREATE", f"base{user}", "ID", user, "KEY", f"b{user}") for user in range(BASE_USERS)])
+    for user in range(BASE_USERS):
+        model.create(user, f"base{user}")
+    kills = []
+    for number in range(ROUNDS):
+        ended = threading.Event()
+        victims = rng.choice([["node1"], ["node2"], ["node3"], ["node1", "node2", "node3"], ["node1", "node2", "node3"],
+                              ["router"], ["coordinator", "node2"]])
+        delays = [rng.uniform(0.05, 0.9), rng.uniform(0.02, 0.3)]
+
+        def hurt():
+            ended.wait(delays[0])
+            cluster.kill(*victims)
+            ended.wait(delays[1])
+            cluster.start(*victims)
+
+        hurting = threading.Thread(target=hurt)
+        hurting.start()
+        run_round(number, writer, model, rng)
+        ended.set()
+        hurting.join()
+        kills.append("+".join(victims))
+        assert_agrees(cluster.client(), model, seconds=60)
+    print(f"{ROUNDS} rounds, {writer.acknowledged} acknowledged writes, {writer.retried} retried, killed {kills}")
+
+
+def test_a_creation_that_crashed_half_way_is_complete_or_free(own):
+    rng = random.Random(5)
+    cluster = own()
+    for number in range(6):
+        client = cluster.client()
+        pipeline = client.pipeline(transaction=False)
+        for index in range(400):
+            pipeline.execute_command("USER.CREATE", f"half{number}x{index}", "ID", number * 1_000 + index)
+        killer = threading.Timer(rng.uniform(0, 0.03), lambda: cluster.kill("node1", "node2", "node3"))
+        killer.start()
+        replies = pipeline.execute(raise_on_error=False)
+        killer.join()
+        cluster.start("node1", "node2", "node3")
+        client = cluster.client()
+
+        def is_settled(index):
+            """The name can be found, or taken by somebody else: never stuck."""
+            name = f"half{number}x{index}"
+            if client.execute_command("USER.FIND", name):
+                return True
+            try:
+                client.execute_command("USER.CREATE", name, "ID", 500_000 + number * 1_000 + index)
+            except redis.ResponseError as error:
+                return str(error).startswith("EXISTS")
+            return True
+
+        for index, reply in enumerate(replies):
+            eventually(lambda: is_settled(index))
+            owner = eventually(lambda: client.execute_command("USER.FIND", f"half{number}x{index}"))
+            if not isinstance(reply, Exception):
+                assert owner == fields(reply)["id"]
+
+
+def test_a_dead_partition_is_unavailable_and_others_serve(own):
+    cluster = own()
+    client = cluster.client(protocol=3)
+    for user in range(60):
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+    tweets = [client.execute_command("TWEET.POST", user, "x") for user in range(60)]
+    for user in range(1, 60):
+        client.execute_command("FOLLOW", 0, user)
+    eventually(lambda: len(client.execute_command("TIMELINE.HOME", 0, "IDS", "COUNT", 200)[1]) == 60)
+    primaries = {p["partition"]: p["primary"] for p in client.execute_command("CLUSTER.PARTITIONS")}
+    home = primaries[int(client.execute_command("TWEET.POST", 0, "where")) >> 12 & 1023]
+    victim = next(node for node in ("node1", "node2", "node3") if node != home)
+    cluster.kill(victim)
+    client.execute_command("CLIENT", "DEADLINE", 200)
+    there = {user for user in range(60) if primaries[int(tweets[user]) >> 12 & 1023] != victim}
+    assert 0 < len(there) < 60
+    # Reads with several partitions are served, an error in place of what cannot be read.
+    for reply, count in ((client.execute_command("USER.GET", *range(60)), 60),
+                         (client.execute_command("TWEET.GET", *tweets), 60),
+                         (client.execute_command("TIMELINE.HOME", 0, "COUNT", 200)[1], 61)):
+        errors = [item for item in reply if isinstance(item, Exception)]
+        assert len(reply) == count and len(errors) == 60 - len(there)
+        assert all(str(error).startswith("UNAVAILABLE partition") for error in errors)
+    lost = next(user for user in range(60) if user not in there)
+    for words in (["TWEET.POST", lost, "x"], ["FOLLOW", lost, 0], ["TIMELINE.HOME", lost], ["USER.UPDATE", lost]):
+        with pytest.raises(redis.ResponseError, match="^UNAVAILABLE partition"):
+            client.execute_command(*words)
+    assert client.execute_command("TWEET.POST", next(iter(there)), "still")
+    info = client.execute_command("CLUSTER.INFO")
+    assert eventually(lambda: client.execute_command("CLUSTER.INFO")["state"] == "degraded") and info["nodes"] == 3
+    # The coordinator does not matter to reads and writes.
+    cluster.kill("coordinator")
+    assert client.execute_command("TWEET.POST", next(iter(there)), "still")
+    cluster.start("coordinator", victim)
+    client.execute_command("CLIENT", "DEADLINE", 5_000)
+    assert client.execute_command("TWEET.POST", lost, "back")
