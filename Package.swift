@@ -112,6 +112,12 @@ let package = Package(
         tests("ModelTests", ["Model", "TestSupport"]),
         tests("LogTests", ["Log", "Model", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "TestSupport"]),
+        tests("StoreTests", ["Store", "TestSupport"]),
+        tests("SettingsTests", ["Settings", "TestSupport"]),
+        tests("WireTests", ["TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
+        tests("NodeTests", ["Model", "Node", "TestSupport"]),
+        tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
+        tests("LoadGeneratorTests", ["LoadGenerator"]),
         tests("PartitionsTests", ["Log", "Model", "Partitions", "Store", "TestSupport"]),
     ]
 )

@@ -83,6 +83,11 @@ package final class FrameClient {
         }
     }
 
+    /// Closes the present connection, if there is one; the next request makes another.
+    package func dropConnection() {
+        if case .ready(let channel) = state { channel.close(promise: nil) }
+    }
+
     /// Closes the connection for good; what is waiting fails.
     package func close() {
         if case .ready(let channel) = state { channel.close(promise: nil) }

@@ -1,0 +1,237 @@
+"""What the error table promises when things go wrong, and what nodes refuse."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import redis
+
+from conftest import ROOT, Cluster, error_of, eventually, fields, pages
+
+BIN = ROOT / ".build" / "release"
+
+
+def fill(client, users=20):
+    for user in range(users):
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+
+
+def test_timeout_says_that_the_outcome_is_unknown(own):
+    cluster = own(nodes=1, partitions=4)
+    client = cluster.client()
+    fill(client)
+    client.execute_command("CLIENT", "DEADLINE", 200)
+    pid = int(cluster.env["NODE1_PID"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert error_of(client, "TWEET.POST", 1, "x", "KEY", "k").startswith("TIMEOUT outcome unknown")
+        assert error_of(client, "TIMELINE.HOME", 1).startswith("UNAVAILABLE partition")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    client.execute_command("CLIENT", "DEADLINE", 5_000)
+    tweet = client.execute_command("TWEET.POST", 1, "x", "KEY", "k")
+    assert client.execute_command("TIMELINE.USER", 1, "IDS")[1] == [tweet]
+
+
+def test_busy_is_answered_before_any_work(own):
+    cluster = own(nodes=1, partitions=1, sets=["partition.inflight=16"])
+    client = cluster.client()
+    fill(client)
+    pipeline = client.pipeline(transaction=False)
+    for number in range(5_000):
+        pipeline.execute_command("TWEET.POST", number % 20, f"tweet {number}")
+    replies = pipeline.execute(raise_on_error=False)
+    posted = [reply for reply in replies if not isinstance(reply, Exception)]
+    refused = [str(reply) for reply in replies if isinstance(reply, Exception)]
+    assert posted and refused and all(text.startswith("BUSY ") for text in refused)
+    assert sum(len(pages(client, "TIMELINE.USER", user, "IDS", count=200)) for user in range(20)) == len(posted)
+
+
+def test_a_router_without_a_cluster_says_so(own):
+    cluster = own(nodes=1, partitions=1)
+    config = cluster.directory / "router.conf"
+    lines = config.read_text().replace("cluster.coordinator = 127.0.0.1:", "cluster.coordinator = 127.0.0.1:1 #")
+    lonely = cluster.directory / "lonely.conf"
+    lonely.write_text("\n".join(line.split("#")[0] for line in lines.split("\n"))
+                      .replace("router.ready", "lonely.ready"))
+    process = subprocess.Popen(
+        [BIN / "rookery-router", "--config", lonely, "--set", "router.listen=127.0.0.1:0"],
+        stderr=subprocess.DEVNULL)
+    try:
+        ready = cluster.directory / "lonely.ready"
+        eventually(lambda: ready.exists())
+        port = int(ready.read_text().split("PORT=")[1].split("\n")[0])
+        client = redis.Redis(port=port, decode_responses=True)
+        assert client.ping()
+        assert error_of(client, "TWEET.POST", 1, "x") == "UNAVAILABLE the cluster is not initialized"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_client_that_never_reads_is_closed_and_one_that_vanishes_harms_nobody(own):
+    cluster = own(nodes=1, partitions=1)
+    config = cluster.directory / "router.conf"
+    config.write_text(config.read_text() + "router.output.megabytes = 1\n")
+    cluster.restart()
+    client = cluster.client()
+    fill(client, 1)
+    for number in range(200):
+        client.execute_command("TWEET.POST", 0, "x" * 280)
+    with socket.create_connection(("127.0.0.1", cluster.port)) as greedy:
+        greedy.sendall(b"TIMELINE.USER 0 COUNT 200\r\n" * 5_000)
+        eventually(lambda: "its answers are not read" in cluster.log("router"))
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", cluster.port)) as vanishing:
+            vanishing.sendall(b"*3\r\n$10\r\nTWEET.POST\r\n$1\r\n0\r\n$50\r\nhalf")
+    assert client.ping()
+
+
+def stop_and_damage(cluster, offset_from_end):
+    cluster.kill("node1")
+    segments = sorted((cluster.directory / "node1" / "log").iterdir())
+    data = bytearray(segments[-1].read_bytes())
+    data[len(data) - offset_from_end] ^= 0xFF
+    segments[-1].write_bytes(bytes(data))
+    return segments[-1]
+
+
+def node_output(cluster):
+    done = subprocess.run([BIN / "rookery-node", "--config", cluster.directory / "node1.conf"],
+                          capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_damaged_log_is_refused_with_its_place(own):
+    cluster = own(nodes=1, partitions=4)
+    client = cluster.client()
+    fill(client)
+    for number in range(50):
+        client.execute_command("TWEET.POST", 1, f"tweet {number}")
+    segment = stop_and_damage(cluster, offset_from_end=2_000)
+    code, output = node_output(cluster)
+    assert code != 0
+    assert segment.name in output and "damaged at offset" in output and "partition" in output
+
+
+def test_a_torn_tail_is_cut_off_with_a_warning(own):
+    cluster = own(nodes=1, partitions=4)
+    client = cluster.client()
+    fill(client)
+    tweet = client.execute_command("TWEET.POST", 1, "kept")
+    cluster.kill("node1")
+    segment = sorted((cluster.directory / "node1" / "log").iterdir())[-1]
+    with segment.open("ab") as file:
+        file.write(b"RKLB torn")
+    cluster.start("node1")
+    assert "torn log tail" in cluster.log("node1")
+    assert cluster.client().execute_command("TIMELINE.USER", 1, "IDS")[1] == [tweet]
+
+
+def test_a_data_directory_is_used_once_and_newer_formats_are_refused(own):
+    cluster = own(nodes=1, partitions=1)
+    code, output = node_output(cluster)
+    assert code != 0 and "is in use by another process" in output
+    cluster.kill("node1")
+    (cluster.directory / "node1" / "FORMAT").write_text("99\n")
+    code, output = node_output(cluster)
+    assert code != 0 and "has format 99; this version reads formats up to 1" in output
+    (cluster.directory / "node1" / "FORMAT").write_text("1\n")
+    cluster.start("node1")
+
+
+def test_processes_check_their_configuration(own):
+    cluster = own(nodes=1, partitions=1)
+    for flag, expected in (
+            ("nonsense.key=1", "unknown configuration key nonsense.key (--set)"),
+            ("log.durability=sometimes", "expected always, never, or interval:<milliseconds>"),
+            ("node.loops=0", "configuration key node.loops has the value '0' (--set); expected 1 to 64")):
+        done = subprocess.run([BIN / "rookery-node", "--config", cluster.directory / "node1.conf", "--set", flag],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0 and expected in done.stderr, done.stderr
+    printed = subprocess.run([BIN / "rookery-node", "--config", cluster.directory / "node1.conf", "--print-config"],
+                             env={**os.environ, "ROOKERY_NODE_LOOPS": "2"}, capture_output=True, text=True).stdout
+    assert "node.loops = 2" in printed and "(ROOKERY_NODE_LOOPS)" in printed and "cluster.secret = (hidden)" in printed
+    for program in ("rookery", "rookery-node", "rookery-router", "rookery-coordinator"):
+        assert subprocess.run([BIN / program, "--version"], capture_output=True, text=True).stdout == "0.1.0\n"
+        assert "USAGE" in subprocess.run([BIN / program, "--help"], capture_output=True, text=True).stdout
+
+
+def test_a_stranger_is_not_let_in(own):
+    cluster = own(nodes=1, partitions=1)
+    done = subprocess.run(
+        [BIN / "rookery", "cluster", "init", "--coordinator", f"127.0.0.1:{cluster.env['COORDINATOR_PORT']}",
+         "--secret", "wrong", "--timeout", "1"], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    assert "wrong cluster secret" in cluster.log("coordinator")
+
+
+@pytest.mark.parametrize("durability", ["interval:20", "never"])
+def test_relaxed_durability_is_shown_and_survives_the_processes_death(own, durability):
+    cluster = own(nodes=1, partitions=4, sets=[f"log.durability={durability}"])
+    client = cluster.client(protocol=3)
+    fill(client)
+    posted = [client.execute_command("TWEET.POST", 1, f"tweet {number}") for number in range(200)]
+    assert eventually(lambda: client.execute_command("CLUSTER.INFO")["durability"]) == durability
+    cluster.kill("node1")
+    cluster.start("node1")
+    assert pages(cluster.client(), "TIMELINE.USER", 1, "IDS", count=200) == posted[::-1]
+
+
+def test_load(own, tmp_path):
+    cluster = own(partitions=8)
+    follows = tmp_path / "follows.tsv"
+    follows.write_text("# a comment\n" + "".join(f"{a}\t{b}\n" for a in range(40) for b in range(40) if a != b)
+                       + "7\t7\nnonsense\n\n5\n")
+    tweets = tmp_path / "tweets.jsonl"
+    tweets.write_text("".join(json.dumps({"author": n % 40, "text": f"tweet {n}"}) + "\n" for n in range(400))
+                      + '{"author": 1}\n' + json.dumps({"author": 1, "text": "x" * 300}) + "\n")
+
+    def load():
+        return subprocess.run(
+            [BIN / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--follows", follows, "--tweets", tweets,
+             "--quiet"], capture_output=True, text=True, timeout=120)
+
+    done = load()
+    assert done.returncode == 1
+    assert "1560 lines loaded, 0 done before, 3 with errors" in done.stdout
+    assert "follows.tsv:1562: INVALID users cannot follow themselves" in done.stderr
+    assert "follows.tsv:1563: expected 'follower<TAB>followee', found 'nonsense'" in done.stderr
+    assert "tweets.jsonl:401: expected a JSON object" in done.stderr
+    assert "tweets.jsonl:402: INVALID text has 300 characters" in done.stderr
+    client = cluster.client()
+    assert len(pages(client, "FOLLOWING", 3)) == 39
+    eventually(lambda: len(pages(client, "TIMELINE.HOME", 3, "IDS", count=200)) == 400)
+    # Again, as after an interruption: nothing is done twice.
+    assert "done before" in load().stdout
+    (tmp_path / "tweets.jsonl.loaded").unlink()
+    (tmp_path / "follows.tsv.loaded").unlink()
+    assert "1560 lines loaded" in load().stdout
+    assert len(pages(client, "TIMELINE.USER", 3, "IDS")) == 10
+    assert fields(client.execute_command("USER.GET", 3)[0])["followers"] == 39
+
+
+def test_bench_checks_what_it_measures(own, tmp_path):
+    cluster = own(partitions=8)
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [BIN / "rookery", "bench", "--router", f"127.0.0.1:{cluster.port}", "--users", "300", "--posts", "300",
+         "--pages", "2000", "--seconds", "0.5", "--json", figures], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {(figure["workload"], figure["figure"]) for figure in json.loads(figures.read_text())}
+    assert ("fanout", "deliveries") in names and ("home", "pages of ids") in names
+    assert ("mixed", "post at half of most p99") in names and ("mixed", "post to visible p99") in names
+
+
+def test_cluster_commands_of_the_tool(own):
+    cluster = own(nodes=3, partitions=8)
+    status = subprocess.run([ROOT / "scripts" / "cluster", "status", "--data", cluster.directory],
+                            capture_output=True, text=True, timeout=60).stdout
+    assert "node3 runs as" in status and "durability         always" in status
+    table = subprocess.run([BIN / "rookery", "cluster", "partitions", "--router", f"127.0.0.1:{cluster.port}"],
+                           capture_output=True, text=True, timeout=60).stdout.splitlines()
+    assert len(table) == 9 and table[0].split() == ["partition", "epoch", "primary"]

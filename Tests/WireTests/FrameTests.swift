@@ -1,0 +1,150 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct FrameTests {
+    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    @Test func framesComeBackAndDamagedOnesAreRefused() throws {
+        var buffer = ByteBuffer()
+        Frame(kind: .request, id: 7, payload: [1, 2, 3]).write(to: &buffer)
+        let bytes = Array(buffer.readableBytesView)
+        var whole = ByteBuffer(bytes: bytes)
+        var decoder = FrameDecoder()
+        let frame = try decoder.decode(buffer: &whole)
+        #expect(frame?.kind == .request && frame?.id == 7 && frame?.payload == [1, 2, 3])
+        for index in bytes.indices {
+            var damaged = bytes
+            damaged[index] ^= 0x40
+            var buffer = ByteBuffer(bytes: damaged)
+            // A longer length only waits for more; everything else is noticed.
+            if let frame = try? decoder.decode(buffer: &buffer) {
+                Issue.record("byte \(index) damaged, and taken as \(frame)")
+            }
+            var short = ByteBuffer(bytes: bytes.prefix(index))
+            check(try decoder.decode(buffer: &short) == nil)
+        }
+        var huge = ByteBuffer(integer: UInt32(1 << 30), endianness: .little)
+        var refusal: FrameError?
+        do {
+            _ = try decoder.decode(buffer: &huge)
+        } catch {
+            refusal = error as? FrameError
+        }
+        #expect(refusal == .length(1 << 30))
+    }
+
+    /// A server on a free port that answers each request after `handle` says so.
+    private static func serve(
+        secret: String = "s",
+        port: Int = 0,
+        _ handle: @escaping FrameServerHandler.Service
+    ) async throws -> any Channel {
+        try await FrameListener.bind(
+            group: MultiThreadedEventLoopGroup.singleton, host: "127.0.0.1", port: port,
+            handshake: Handshake(secret: secret, name: "server"), logger: logger, service: handle)
+    }
+
+    private static func client(_ port: Int, secret: String = "s") async throws -> NIOLoopBound<FrameClient> {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        return try await loop.submit {
+            NIOLoopBound(
+                FrameClient(
+                    eventLoop: loop, host: "127.0.0.1", port: port,
+                    handshake: Handshake(secret: secret, name: "client"), logger: logger),
+                eventLoop: loop)
+        }.get()
+    }
+
+    private static func ask(
+        _ client: NIOLoopBound<FrameClient>,
+        _ payload: [UInt8],
+        within time: TimeAmount = .seconds(10)
+    ) async throws -> Result<[UInt8], FrameFailure> {
+        let promise = client.eventLoop.makePromise(of: Result<[UInt8], FrameFailure>.self)
+        client.eventLoop.execute {
+            client.value.request(payload, deadline: .now() + time) { promise.succeed($0) }
+        }
+        return try await promise.futureResult.get()
+    }
+
+    @Test func requestsArePipelinedAndRepliesMayComeInAnyOrder() async throws {
+        let held = Mutex<[(FrameResponder, [UInt8])]>([])
+        let server = try await Self.serve { request, responder in
+            let batch = held.withLock { held in
+                held.append((responder, request))
+                defer { if held.count == 100 { held = [] } }
+                return held.count == 100 ? held : []
+            }
+            for (responder, request) in batch.reversed() {
+                responder.respond(request)
+            }
+        }
+        let client = try await Self.client(server.localAddress?.port ?? 0)
+        let replies = try await withThrowingTaskGroup(of: (UInt8, Result<[UInt8], FrameFailure>).self) { group in
+            for number in 0..<100 as Range<UInt8> {
+                group.addTask { (number, try await Self.ask(client, [number])) }
+            }
+            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        for number in 0..<100 as Range<UInt8> {
+            #expect(replies[number] == .success([number]))
+        }
+        try await server.close()
+    }
+
+    @Test func deadlinesSayWhetherTheRequestLeft() async throws {
+        let server = try await Self.serve { _, _ in }
+        let client = try await Self.client(server.localAddress?.port ?? 0)
+        guard case .failure(.outcomeUnknown) = try await Self.ask(client, [1], within: .milliseconds(300)) else {
+            Issue.record("a request that left has an unknown outcome")
+            return
+        }
+        try await server.close()
+        let nobody = try await Self.client(1)
+        guard case .failure(.notSent) = try await Self.ask(nobody, [1], within: .milliseconds(200)) else {
+            Issue.record("a request without a connection was not sent")
+            return
+        }
+    }
+
+    @Test func aWrongSecretIsRefused() async throws {
+        let served = Mutex(0)
+        let server = try await Self.serve(secret: "right") { _, _ in served.withLock { $0 += 1 } }
+        let client = try await Self.client(server.localAddress?.port ?? 0, secret: "wrong")
+        guard case .failure(.notSent) = try await Self.ask(client, [1], within: .seconds(1)) else {
+            Issue.record("a stranger's request was taken")
+            return
+        }
+        #expect(served.withLock { $0 } == 0)
+        try await server.close()
+    }
+
+    @Test func aLostConnectionIsMadeAgain() async throws {
+        let server = try await Self.serve { request, responder in responder.respond(request) }
+        let port = server.localAddress?.port ?? 0
+        let client = try await Self.client(port)
+        #expect(try await Self.ask(client, [1]) == .success([1]))
+        try await server.close()
+        let again = try await Self.serve(port: port) { request, responder in responder.respond(request + [9]) }
+        // The old connection is still served by the old handler; a new one reaches the new server.
+        client.eventLoop.execute { client.value.dropConnection() }
+        let deadline = ContinuousClock.now + .seconds(10)
+        var reply: Result<[UInt8], FrameFailure> = .failure(.busy)
+        while reply != .success([2, 9]), ContinuousClock.now < deadline {
+            reply = try await Self.ask(client, [2])
+        }
+        #expect(reply == .success([2, 9]))
+        try await again.close()
+    }
+}
+
+/// `#expect` for expressions that change what they look at, which the macro cannot capture.
+private func check(_ isTrue: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(isTrue, sourceLocation: sourceLocation)
+}
