@@ -37,6 +37,17 @@ package struct StandardGraph: Sendable {
         followerCounts = counts
     }
 
+    /// Who follows each user whom anybody follows.
+    var followers: [Int: [Int]] {
+        var followers: [Int: [Int]] = [:]
+        for (user, others) in following.enumerated() {
+            for other in others {
+                followers[Int(other), default: []].append(user)
+            }
+        }
+        return followers
+    }
+
     package var users: Int { following.count }
     package var edges: Int { following.reduce(0) { $0 + $1.count } }
 

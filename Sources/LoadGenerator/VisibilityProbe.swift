@@ -3,42 +3,60 @@ internal import Histogram
 internal import NIOCore
 
 /// Posts now and then, and asks a follower's home until the tweet is there.
-struct VisibilityProbe: Sendable {
+package struct VisibilityProbe: Sendable {
+    package struct Result: Sendable {
+        /// From before a post to its answer.
+        var posted = StreamResult()
+        /// From before a post to the read that shows it.
+        var visible = StreamResult()
+    }
+
     private static let patience = Duration.seconds(5)
+    private static let pause = Duration.milliseconds(5)
 
     let graph: StandardGraph
 
-    /// Probes one after the other for so many seconds; the latencies are from before the post to the read that shows
-    /// it.
-    func run(_ stream: CommandStream, seconds: Double) async throws -> StreamResult {
-        var result = StreamResult()
+    /// Probes one after the other for so many seconds.
+    func run(_ stream: CommandStream, seconds: Double) async throws -> Result {
+        var result = Result()
         var random = SeededNumbers(seed: 23)
+        let authors = WeightedSampler(weights: graph.postWeights)
+        let followers = graph.followers
         let clock = ContinuousClock()
         let end = clock.now + .seconds(seconds)
         while clock.now < end {
-            let reader = Int.random(in: 0..<graph.users, using: &random)
-            guard let author = graph.following[reader].randomElement(using: &random) else { continue }
+            // Authors by the post weights, like all posts: whom a random reader follows has far more followers.
+            let author = authors.draw(&random)
+            guard let reader = followers[author]?.randomElement(using: &random) else { continue }
+            try await Task.sleep(for: VisibilityProbe.pause)
             let began = clock.now
             let reply = try await stream.ask(["TWEET.POST", String(author), "probe"])
             guard let id = reply.string.flatMap({ UInt64($0) }) else {
-                result.errorCount += 1
+                result.visible.errorCount += 1
                 continue
             }
+            VisibilityProbe.record(clock.now - began, &result.posted)
             while true {
                 let page = try await stream.ask(["TIMELINE.HOME", String(reader), "COUNT", "200", "IDS"])
                 let time = clock.now - began
                 if Workbench.ids(page)?.contains(id) ?? false {
-                    result.commands += 1
-                    _ = result.latency.record(UInt64(max(1, time.inSeconds * 1e6)))
+                    VisibilityProbe.record(time, &result.visible)
                     break
                 }
+                // Asking without a pause would be a load of its own.
+                try await Task.sleep(for: .milliseconds(1))
                 guard time < VisibilityProbe.patience else {
-                    result.errorCount += 1
-                    result.errors.append("tweet \(id) of \(author) is not visible to \(reader)")
+                    result.visible.errorCount += 1
+                    result.visible.errors.append("tweet \(id) of \(author) is not visible to \(reader)")
                     break
                 }
             }
         }
         return result
+    }
+
+    private static func record(_ time: Duration, _ result: inout StreamResult) {
+        result.commands += 1
+        _ = result.latency.record(UInt64(max(1, time.inSeconds * 1e6)))
     }
 }

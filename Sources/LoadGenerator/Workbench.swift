@@ -21,6 +21,14 @@ package struct WorkloadReport: Sendable {
         add("\(name) p99.9", result.milliseconds(99.9), "ms")
     }
 
+    /// What a probe found that posts and waits until a follower sees the tweet.
+    package mutating func addVisibility(_ name: String, _ probe: VisibilityProbe.Result) {
+        note(probe.visible, "\(name): visibility")
+        add("\(name), a post p99", probe.posted.milliseconds(99), "ms")
+        add("\(name), post to visible p50", probe.visible.milliseconds(50), "ms")
+        add("\(name), post to visible p99", probe.visible.milliseconds(99), "ms")
+    }
+
     package mutating func note(_ result: StreamResult, _ what: String) {
         if result.errorCount > 0 { faults.append("\(what): \(result.errorCount) errors, \(result.errors)") }
     }

@@ -63,12 +63,15 @@ extension Workbench {
         report.add("mixed 100:1, most", most.rate, "operations/s")
         try await settle(&report)
         say("mixed: half of that")
+        let probe = VisibilityProbe(graph: graph)
+        async let visible = probe.run(stream, seconds: seconds)
         let half = try await stream.open(rate: most.rate / 2, seconds: seconds) { number in
             Workbench.mixedCommand(number, readers, authors, readsPerPost: 100)
         }
         report.note(half, "half of most")
         report.add("half of most, reached", half.rate, "operations/s")
         report.addLatency("half of most", half)
+        report.addVisibility("half of most", try await visible)
         try await addPostLatency(authors, seconds, &report)
         try await settle(&report)
         say("mixed: 5,800 posts/s with 5,800 reads/s")
@@ -110,11 +113,8 @@ extension Workbench {
         }
         report.note(half, "posts at half")
         report.add("posts at half of most, reached", half.rate, "posts/s")
-        report.addLatency("post at half of most", half)
-        let visibility = try await visible
-        report.note(visibility, "visibility")
-        report.add("post to visible p50", visibility.milliseconds(50), "ms")
-        report.add("post to visible p99", visibility.milliseconds(99), "ms")
+        report.addLatency("posts at half of most", half)
+        report.addVisibility("posts at half of most", try await visible)
     }
 
     private static func mixedCommand(

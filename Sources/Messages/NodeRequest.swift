@@ -87,7 +87,8 @@ extension NodeRequest: BinaryCodable {
                 try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
                     MailBag(
                         destination: try reader.readPartition(),
-                        letters: try reader.readArray(elementSize: Letter.leastSize) { reader throws(BinaryDecodingError) in
+                        letters: try reader.readArray(elementSize: Letter.leastSize) {
+                            reader throws(BinaryDecodingError) in
                             try reader.read()
                         }
                     )
@@ -132,7 +133,8 @@ extension NodeReply: BinaryCodable {
                 try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
                     MailReport(
                         destination: try reader.readPartition(),
-                        receipts: try reader.readArray(elementSize: MailReceipt.leastSize) { reader throws(BinaryDecodingError) in
+                        receipts: try reader.readArray(elementSize: MailReceipt.leastSize) {
+                            reader throws(BinaryDecodingError) in
                             try reader.read()
                         }
                     )

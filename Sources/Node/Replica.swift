@@ -51,7 +51,10 @@ final class Replica {
     private static let longestSettlement = TimeAmount.seconds(30)
     /// How often a creation looks whether another one of its name has been settled.
     private static let nameRetry = TimeAmount.milliseconds(5)
-    private static let appliedPerTurn = 256
+    /// How long applying may hold the loop before others have their turn.
+    private static let longestTurn = TimeAmount.milliseconds(1)
+    /// Letters of one log entry: an entry is applied in one go, so it must not be long.
+    private static let lettersPerEntry = 512
 
     let partition: Partition
     private let host: PartitionHost
@@ -183,7 +186,19 @@ final class Replica {
     /// the partition cannot take mail now.
     func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
         guard failure == nil, host.logRefusal == nil, inFlight.count < limit else { return completion(nil) }
-        append(.receiveMail(letters), .mail(completion))
+        var rest = letters[...]
+        while rest.count > Replica.lettersPerEntry {
+            append(.receiveMail(Array(rest.prefix(Replica.lettersPerEntry))), .own)
+            rest = rest.dropFirst(Replica.lettersPerEntry)
+        }
+        // What the last entry comes to says how far all sources' streams were taken.
+        let sources = Set(letters.map(\.source))
+        append(
+            .receiveMail(Array(rest)),
+            .mail { receipts in
+                completion(receipts.map { _ in sources.map { self.partition.receipt(for: $0) } })
+            }
+        )
     }
 
     /// Notes how far destinations have taken this partition's letters.
@@ -228,7 +243,8 @@ final class Replica {
 
     private func applyCommitted() {
         guard failure == nil, !isApplyScheduled else { return }
-        for _ in 0..<Replica.appliedPerTurn {
+        let end = NIODeadline.now() + Replica.longestTurn
+        while NIODeadline.now() < end {
             guard let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
                 return continueDeletions()
             }

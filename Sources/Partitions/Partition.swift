@@ -100,6 +100,7 @@ package final class Partition {
         }
         meta.appliedIndex = index
         meta.lastTime = entry.time
+        homeLists.writePushed(cap: settings.listCap, in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         try transaction.commit()
         localFollowers.committed()

@@ -29,12 +29,14 @@ final class OptionHandles {
     let readPersisted: OpaquePointer
     let flush: OpaquePointer
     private let cache: OpaquePointer
+    private let environment: OpaquePointer
 
     /// - Returns: nil where the library cannot allocate.
     init?(_ options: DatabaseOptions, merge: @escaping MergeFunction) {
         guard let database = rocksdb_options_create(),
             let table = rocksdb_block_based_options_create(),
             let cache = rocksdb_cache_create_lru(options.blockCacheBytes),
+            let environment = rocksdb_create_default_env(),
             let write = rocksdb_writeoptions_create(),
             let read = rocksdb_readoptions_create(),
             let readPersisted = rocksdb_readoptions_create(),
@@ -48,6 +50,11 @@ final class OptionHandles {
         rocksdb_block_based_options_set_format_version(table, 5)
         rocksdb_options_set_block_based_table_factory(database, table)
         rocksdb_block_based_options_destroy(table)
+
+        // Flushes and compactions give way to requests where they compete for a processor.
+        rocksdb_env_lower_thread_pool_cpu_priority(environment)
+        rocksdb_env_lower_high_priority_thread_pool_cpu_priority(environment)
+        rocksdb_options_set_env(database, environment)
 
         rocksdb_options_set_create_if_missing(database, 1)
         rocksdb_options_set_paranoid_checks(database, 1)
@@ -80,6 +87,7 @@ final class OptionHandles {
         self.readPersisted = readPersisted
         self.flush = flush
         self.cache = cache
+        self.environment = environment
     }
 
     deinit {
@@ -89,5 +97,6 @@ final class OptionHandles {
         rocksdb_writeoptions_destroy(write)
         rocksdb_options_destroy(database)
         rocksdb_cache_destroy(cache)
+        rocksdb_env_destroy(environment)
     }
 }

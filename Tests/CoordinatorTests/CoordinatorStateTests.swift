@@ -12,7 +12,13 @@ import Testing
     }
 
     private static let health = NodeHealth(
-        isReady: true, problem: "", durability: "always", partitions: 0, logBytes: 0, waitingLetters: 0)
+        isReady: true,
+        problem: "",
+        durability: "always",
+        partitions: 0,
+        logBytes: 0,
+        waitingLetters: 0
+    )
 
     private static func state(nodes: Int) -> CoordinatorState {
         var state = CoordinatorState(map: PartitionMap())
@@ -27,7 +33,8 @@ import Testing
         let request = CoordinatorRequest.initialize(partitions: 16, replicationFactor: 1, nodes: 3)
         check(
             state.handle(request, now: 0, random: 9)
-                == [.answer(.refused(.unavailable("2 of 3 nodes have registered")))])
+                == [.answer(.refused(.unavailable("2 of 3 nodes have registered")))]
+        )
         _ = state.handle(.beat(Self.member(3, "node3"), Self.health), now: 0, random: 1)
         let effects = state.handle(request, now: 0, random: 9)
         #expect(effects == [.store(state.map), .answer(.map(state.map))])
@@ -70,7 +77,8 @@ import Testing
         var state = Self.state(nodes: 1)
         check(
             state.handle(.health, now: 4_000, random: 1)
-                == [.answer(.health([NodeStatus(node: NodeID(1), silentMilliseconds: 4_000, health: Self.health)]))])
+                == [.answer(.health([NodeStatus(node: NodeID(1), silentMilliseconds: 4_000, health: Self.health)]))]
+        )
     }
 
     @Test func theMapSurvivesARestartAndDamageIsRefused() throws {

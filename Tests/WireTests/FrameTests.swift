@@ -46,8 +46,13 @@ import Wire
         _ handle: @escaping FrameServerHandler.Service
     ) async throws -> any Channel {
         try await FrameListener.bind(
-            group: MultiThreadedEventLoopGroup.singleton, host: "127.0.0.1", port: port,
-            handshake: Handshake(secret: secret, name: "server"), logger: logger, service: handle)
+            group: MultiThreadedEventLoopGroup.singleton,
+            host: "127.0.0.1",
+            port: port,
+            handshake: Handshake(secret: secret, name: "server"),
+            logger: logger,
+            service: handle
+        )
     }
 
     private static func client(_ port: Int, secret: String = "s") async throws -> NIOLoopBound<FrameClient> {
@@ -55,9 +60,14 @@ import Wire
         return try await loop.submit {
             NIOLoopBound(
                 FrameClient(
-                    eventLoop: loop, host: "127.0.0.1", port: port,
-                    handshake: Handshake(secret: secret, name: "client"), logger: logger),
-                eventLoop: loop)
+                    eventLoop: loop,
+                    host: "127.0.0.1",
+                    port: port,
+                    handshake: Handshake(secret: secret, name: "client"),
+                    logger: logger
+                ),
+                eventLoop: loop
+            )
         }.get()
     }
 

@@ -30,7 +30,8 @@ import Wire
         #expect(
             Self.events(text, chunk: chunk) == [
                 Self.words("ECHO", "a\r\nbc"), Self.words("PING", "x y"), Self.words(""),
-            ])
+            ]
+        )
     }
 
     @Test(arguments: [1, 1_000, .max])
@@ -40,14 +41,16 @@ import Wire
         #expect(
             Self.events(argument, chunk: chunk) == [
                 .refused("ERR argument has 70000 bytes, at most 65536"), Self.words("PING"),
-            ])
+            ]
+        )
     }
 
     @Test func aCommandOfMoreThanAMegabyteIsRefused() {
         let piece = "$60000\r\n" + String(repeating: "x", count: 60_000) + "\r\n"
         let command = "*20\r\n" + String(repeating: piece, count: 20) + "PING\r\n"
         #expect(
-            Self.events(command) == [.refused("ERR command has more than 1048576 bytes"), Self.words("PING")])
+            Self.events(command) == [.refused("ERR command has more than 1048576 bytes"), Self.words("PING")]
+        )
     }
 
     @Test(arguments: [
@@ -71,7 +74,8 @@ import Wire
                     random.one(in: 10)
                         ? UInt8.random(in: 0...255, using: &random)
                         : alphabet[Int.random(in: alphabet.indices, using: &random)]
-                })
+                }
+            )
             for _ in 0..<100 {
                 guard let event = decoder.next(&buffer) else { break }
                 if case .broken = event { break }
@@ -91,9 +95,11 @@ import Wire
         let ids = "*2\r\n$1\r\n0\r\n$19\r\n9223372036854775807\r\n"
         #expect(
             String(buffer: two)
-                == "*4\r\n*4\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n$-1\r\n\(ids)$2\r\nx\n\r\n-ERR a  b\r\n")
+                == "*4\r\n*4\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n$-1\r\n\(ids)$2\r\nx\n\r\n-ERR a  b\r\n"
+        )
         #expect(
             String(buffer: three)
-                == "*4\r\n%2\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n_\r\n\(ids)=6\r\ntxt:x\n\r\n-ERR a  b\r\n")
+                == "*4\r\n%2\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n_\r\n\(ids)=6\r\ntxt:x\n\r\n-ERR a  b\r\n"
+        )
     }
 }

@@ -33,9 +33,9 @@ extension Partition {
             statistics.oldGenerationMail += 1
             return
         }
-        let stored = operand(ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index))
+        let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
         if source != id {
-            transaction.merge(keys.of(.authorList, author.rawValue), stored)
+            transaction.merge(keys.of(.authorList, author.rawValue), operand(entry))
         }
         statistics.deliveries += 1
         guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
@@ -43,7 +43,7 @@ extension Partition {
             statistics.lateArrivals += 1
             return try dropHomeLists(ofFollowersOf: author)
         }
-        try push(stored, ofFollowersOf: author)
+        try push(entry, toFollowersOf: author)
     }
 
     /// A deleted tweet: marked in the lists that have it.
@@ -53,15 +53,14 @@ extension Partition {
             return
         }
         statistics.removals += 1
-        let mark = operand(ListEntry(tweet: tweet, arrival: current.index, isRemoved: true))
-        transaction.merge(keys.of(.authorList, author.rawValue), mark)
+        let mark = ListEntry(tweet: tweet, arrival: current.index, isRemoved: true)
+        transaction.merge(keys.of(.authorList, author.rawValue), operand(mark))
         guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
-        try push(mark, ofFollowersOf: author)
+        try push(mark, toFollowersOf: author)
     }
 
-    private func push(_ operand: [UInt8], ofFollowersOf author: UserID) throws(PartitionFailure) {
-        for follower in try localFollowers.of(author) where homeLists.contains(follower) {
-            transaction.merge(keys.of(.homeList, follower.rawValue), operand)
+    private func push(_ entry: ListEntry, toFollowersOf author: UserID) throws(PartitionFailure) {
+        for follower in try localFollowers.of(author) where homeLists.push(entry, to: follower) {
             statistics.materializedDeliveries += 1
         }
     }

@@ -18,6 +18,8 @@ final class HomeLists {
     private let keys: Keys
     private let limit: Int
     private var headers: [UserID: Header] = [:]
+    /// What the entry being applied adds to lists: one operand a list, however many tweets an entry brings.
+    private var pushed: [UserID: [ListEntry]] = [:]
 
     /// - Parameter limit: how many lists there may be.
     init(database: Database, keys: Keys, limit: Int) throws(PartitionFailure) {
@@ -57,6 +59,27 @@ final class HomeLists {
         batch.put(keys.of(.homeHeader, reader.rawValue), stored.encoded())
         batch.put(keys.of(.homeList, reader.rawValue), list.stored())
         headers[reader] = header
+    }
+
+    /// Adds to a reader's list, if there is one, with the entry being applied.
+    ///
+    /// - Returns: whether there is one.
+    func push(_ entry: ListEntry, to reader: UserID) -> Bool {
+        guard headers[reader] != nil else { return false }
+        pushed[reader, default: []].append(entry)
+        return true
+    }
+
+    /// Writes what the entry being applied has added to the lists that it has not dropped since.
+    func writePushed(cap: Int, in transaction: Transaction) {
+        guard !pushed.isEmpty else { return }
+        for (reader, entries) in pushed where headers[reader] != nil {
+            transaction.merge(
+                keys.of(.homeList, reader.rawValue),
+                SortedList(cap: cap, entries: entries).stored()
+            )
+        }
+        pushed.removeAll(keepingCapacity: true)
     }
 
     /// Drops a reader's list, if there is one, with the entry being applied.

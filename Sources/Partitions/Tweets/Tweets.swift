@@ -22,9 +22,8 @@ extension Partition {
         // A reply to oneself is a thread: everyone who follows the author sees it.
         let replyTo = command.replyToAuthor == command.author ? nil : command.replyToAuthor
         let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
-        merge(entry, into: .authorList, of: command.author)
-        if homeLists.contains(command.author) {
-            merge(entry.withoutReplyTo(), into: .homeList, of: command.author)
+        transaction.merge(keys.of(.authorList, command.author.rawValue), operand(entry))
+        if homeLists.push(entry.withoutReplyTo(), to: command.author) {
             statistics.materializedDeliveries += 1
         }
         if let parent = command.replyTo, let partition = layout.partition(of: parent) {
@@ -49,10 +48,8 @@ extension Partition {
         transaction.delete(keys.of(.tweetByAuthor, command.author.rawValue, ~command.tweet.rawValue))
         try erase(command.tweet)
         let mark = ListEntry(tweet: command.tweet, arrival: current.index, isRemoved: true)
-        merge(mark, into: .authorList, of: command.author)
-        if homeLists.contains(command.author) {
-            merge(mark, into: .homeList, of: command.author)
-        }
+        transaction.merge(keys.of(.authorList, command.author.rawValue), operand(mark))
+        _ = homeLists.push(mark, to: command.author)
         try send(
             .removal(author: command.author, tweet: command.tweet),
             to: try subscribers(of: command.author).partitions
@@ -91,10 +88,6 @@ extension Partition {
 
     func authorList(of author: UserID) throws(PartitionFailure) -> SortedList {
         try database.record(keys.of(.authorList, author.rawValue)) ?? SortedList(cap: settings.listCap)
-    }
-
-    func merge(_ entry: ListEntry, into kind: KeyKind, of owner: UserID) {
-        transaction.merge(keys.of(kind, owner.rawValue), operand(entry))
     }
 
     func operand(_ entry: ListEntry) -> [UInt8] {
