@@ -22,6 +22,7 @@ package struct BulkLoader {
 
     private static let linesPerBatch = 20_000
     private static let window = 4_096
+    private static let largestAttempts = 50
     private static let largestProblemCount = 10_000
 
     private let stream: CommandStream
@@ -85,22 +86,57 @@ package struct BulkLoader {
             }
         }
         if createsUsers { try await createUsers(of: parsed.map(\.line)) }
-        let batch = parsed
-        let failed = Mutex<[LineProblem]>([])
-        let name = URL(fileURLWithPath: path).lastPathComponent
-        let result = try await stream.closed(count: batch.count, window: BulkLoader.window) { number in
-            BulkLoader.command(batch[number].line, key: "load:\(name.suffix(40)):\(batch[number].number)")
-        } check: { number, reply in
-            guard case .error(let what) = reply else { return nil }
-            failed.withLock { $0.append(LineProblem(path: path, line: batch[number].number, what: what)) }
-            return what
+        let name = String(URL(fileURLWithPath: path).lastPathComponent.suffix(24))
+        var left = parsed
+        var problems: [LineProblem] = []
+        for attempt in 1... {
+            let failed = try await send(left, path, name)
+            summary.loaded += left.count - failed.count
+            problems.append(contentsOf: failed.filter { !$0.isRetryable }.map(\.problem))
+            let again = Set(failed.filter(\.isRetryable).map(\.problem.line))
+            left = left.filter { again.contains($0.number) }
+            guard !left.isEmpty else { break }
+            // Nothing is noted as done that is not: the same command goes on here.
+            guard attempt < BulkLoader.largestAttempts else {
+                throw ClientError.disconnected(
+                    "\(left.count) lines of \(path) are not taken: \(failed.last?.problem.what ?? ""); give the command again"
+                )
+            }
+            try await Task.sleep(for: .milliseconds(100 * attempt))
         }
-        let problems = failed.withLock { $0 }
-        guard problems.count == result.errorCount else {
+        summary.problems.append(contentsOf: problems.sorted { $0.line < $1.line })
+    }
+
+    /// A line that was refused, and whether it may be taken later.
+    private struct Refused {
+        let problem: LineProblem
+        let isRetryable: Bool
+    }
+
+    private func send(
+        _ lines: [(number: Int, line: LoadLine)],
+        _ path: String,
+        _ name: String
+    ) async throws -> [Refused] {
+        let failed = Mutex<[Refused]>([])
+        let result = try await stream.closed(
+            count: lines.count,
+            window: BulkLoader.window,
+            lane: { lines[$0].line.actor },
+            make: { BulkLoader.command(lines[$0].line, name: name, number: lines[$0].number) },
+            check: { number, reply in
+                guard case .error(let what) = reply else { return nil }
+                let problem = LineProblem(path: path, line: lines[number].number, what: what)
+                let isRetryable = ["BUSY ", "UNAVAILABLE ", "TIMEOUT "].contains { what.hasPrefix($0) }
+                failed.withLock { $0.append(Refused(problem: problem, isRetryable: isRetryable)) }
+                return what
+            }
+        )
+        let refused = failed.withLock { $0 }
+        guard refused.count == result.errorCount else {
             throw ClientError.disconnected(result.errors.last ?? "the router went away; give the command again")
         }
-        summary.loaded += batch.count - problems.count
-        summary.problems.append(contentsOf: problems.sorted { $0.line < $1.line })
+        return refused
     }
 
     /// Creates the users that lines name and this load has not created yet.
@@ -117,11 +153,15 @@ package struct BulkLoader {
         }
     }
 
-    private static func command(_ line: LoadLine, key: String) -> [String] {
+    private static func command(_ line: LoadLine, name: String, number: Int) -> [String] {
         switch line {
         case .follow(let follower, let followee): return ["FOLLOW", String(follower), String(followee)]
         case .tweet(let author, let text, let replyTo, let quote):
-            var words = ["TWEET.POST", String(author), text, "KEY", key]
+            // The text is part of the key, so that files of one name do not mistake each other's lines for theirs.
+            let content = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) {
+                ($0 ^ UInt64($1)) &* 1_099_511_628_211
+            }
+            var words = ["TWEET.POST", String(author), text, "KEY", "\(name):\(number):\(String(content, radix: 36))"]
             if let replyTo { words += ["REPLYTO", String(replyTo)] }
             if let quote { words += ["QUOTE", String(quote)] }
             return words

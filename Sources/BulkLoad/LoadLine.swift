@@ -14,6 +14,14 @@ enum LoadLine: Equatable {
     case follow(follower: UInt64, followee: UInt64)
     case tweet(author: UInt64, text: String, replyTo: UInt64?, quote: UInt64?)
 
+    /// Whose command it is: the lines of one actor are loaded in their order.
+    var actor: UInt64 {
+        switch self {
+        case .follow(let follower, _): follower
+        case .tweet(let author, _, _, _): author
+        }
+    }
+
     /// The users that must exist for it.
     var users: [UInt64] {
         switch self {

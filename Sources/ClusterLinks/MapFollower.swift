@@ -43,8 +43,7 @@ package final class MapFollower {
         guard isRunning else { return }
         coordinator.ask(.map(newerThan: map.version), within: MapFollower.patience) { result in
             switch result {
-            case .success(.map(let map)):
-                self.take(map)
+            case .success(.map(let map)) where self.take(map):
                 self.ask()
             case .success, .failure:
                 self.eventLoop.assumeIsolated().scheduleTask(in: MapFollower.pause) { self.ask() }
@@ -52,15 +51,18 @@ package final class MapFollower {
         }
     }
 
-    private func take(_ newer: PartitionMap) {
-        guard newer.version > map.version else { return }
+    /// - Returns: whether the map is newer, and of this cluster.
+    private func take(_ newer: PartitionMap) -> Bool {
+        guard newer.version > map.version else { return false }
         if map.clusterID != 0, newer.clusterID != map.clusterID {
-            return logger.error(
+            logger.error(
                 "the coordinator's map is of another cluster; it is ignored",
                 metadata: ["ours": "\(map.clusterID)", "theirs": "\(newer.clusterID)"]
             )
+            return false
         }
         map = newer
         onMap(newer)
+        return true
     }
 }

@@ -92,8 +92,10 @@ package final class CoordinatorService {
     private func releaseWaiters(_ isReleased: (Waiter) -> Bool) {
         let released = waiters.filter(isReleased)
         waiters.removeAll(where: isReleased)
+        // A map that is not stored is nobody's.
+        let reply = failure.map { CoordinatorReply.refused(.unavailable("coordinator: \($0)")) } ?? .map(state.map)
         for waiter in released {
-            answer(.map(state.map), waiter.responder)
+            answer(reply, waiter.responder)
         }
     }
 

@@ -58,15 +58,17 @@ package final class CommandStream: Sendable {
     }
 
     /// Keeps `window` commands under way until `count` are answered.
+    ///
+    /// - Parameter lane: commands of one lane go over one connection, so that they take effect in their order.
     package func closed(
         count: Int,
         window: Int,
-        progress: (@Sendable (Int) -> Void)? = nil,
+        lane: @escaping @Sendable (Int) -> UInt64 = { UInt64($0) },
         make: @escaping Make,
         check: @escaping Check = CommandStream.refuseErrors
     ) async throws -> StreamResult {
         try await run { connections, promise in
-            ClosedRun(connections, count, window, make, check, progress, promise).start()
+            ClosedRun(connections, count, window, lane, make, check, promise).start()
         }
     }
 
@@ -117,8 +119,8 @@ private class Run {
         self.promise = promise
     }
 
-    func send(_ number: Int, due: NIODeadline, _ answered: @escaping () -> Void) {
-        connections[number % connections.count].send(make(number)) { reply in
+    func send(_ number: Int, on lane: UInt64, due: NIODeadline, _ answered: @escaping () -> Void) {
+        connections[Int(lane % UInt64(connections.count))].send(make(number)) { reply in
             self.result.commands += 1
             let time = (NIODeadline.now() - due).nanoseconds / 1_000
             _ = self.result.latency.record(UInt64(max(1, min(time, 119_000_000))))
@@ -147,21 +149,21 @@ private class Run {
 private final class ClosedRun: Run {
     private let count: Int
     private let window: Int
-    private let progress: (@Sendable (Int) -> Void)?
+    private let lane: @Sendable (Int) -> UInt64
     private var sent = 0
 
     init(
         _ connections: [Connection],
         _ count: Int,
         _ window: Int,
+        _ lane: @escaping @Sendable (Int) -> UInt64,
         _ make: @escaping CommandStream.Make,
         _ check: @escaping CommandStream.Check,
-        _ progress: (@Sendable (Int) -> Void)?,
         _ promise: EventLoopPromise<StreamResult>
     ) {
         self.count = count
         self.window = window
-        self.progress = progress
+        self.lane = lane
         super.init(connections, make, check, promise)
     }
 
@@ -175,8 +177,7 @@ private final class ClosedRun: Run {
     private func sendNext() {
         let number = sent
         sent += 1
-        send(number, due: .now()) {
-            self.progress?(self.result.commands)
+        send(number, on: lane(number), due: .now()) {
             if self.sent < self.count {
                 self.sendNext()
             } else if self.result.commands == self.count {
@@ -217,7 +218,7 @@ private final class OpenRun: Run {
             let number = sent
             let time = began + .nanoseconds(Int64(Double(number) / rate * 1e9))
             sent += 1
-            send(number, due: time) {
+            send(number, on: UInt64(number), due: time) {
                 if self.result.commands == self.count { self.finish() }
             }
         }

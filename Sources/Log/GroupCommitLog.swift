@@ -153,6 +153,9 @@ private final class CommitQueue: @unchecked Sendable {
 
 /// What the log's thread runs: it owns the writer.
 private final class CommitLoop: @unchecked Sendable {
+    /// Payload of one batch; far below what the format allows.
+    private static let largestBatchBytes = 32 << 20
+
     // Safe to share: handed to the log's thread once, and touched by that thread alone from then on.
     private let queue: CommitQueue
     private let writer: LogWriter
@@ -218,7 +221,10 @@ private final class CommitLoop: @unchecked Sendable {
         let clock = ContinuousClock()
         let began = clock.now
         let before = writer.end
-        if !records.isEmpty { try writer.append(records) }
+        var rest = records[...]
+        while !rest.isEmpty {
+            rest = rest.dropFirst(try appendBatch(rest))
+        }
         let written = clock.now
         if shouldSync {
             try writer.sync()
@@ -233,6 +239,20 @@ private final class CommitLoop: @unchecked Sendable {
                 syncNanoseconds: (clock.now - written).nanoseconds
             )
         )
+    }
+
+    /// Appends as many records as one batch may hold, at least one.
+    ///
+    /// - Returns: how many.
+    private func appendBatch(_ records: ArraySlice<LogRecord>) throws(LogError) -> Int {
+        var bytes = 0
+        let batch = records.prefix { record in
+            bytes += record.payload.count
+            return bytes <= CommitLoop.largestBatchBytes
+        }
+        let chosen = Array(batch.isEmpty ? records.prefix(1) : batch)
+        try writer.append(chosen)
+        return chosen.count
     }
 
     private var shouldSync: Bool {

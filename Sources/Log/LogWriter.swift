@@ -12,6 +12,8 @@ package final class LogWriter {
     private var syncedThrough: UInt64
     /// Whether the log already holds a batch that says `syncedThrough`.
     private var isSyncNoted: Bool
+    /// Whether records were appended since the last empty batch: only they need another one.
+    private var hasUnnotedRecords = true
     private var failure: String?
 
     /// Opens the log, handing out every record that it holds, in the order they were appended.
@@ -79,15 +81,14 @@ package final class LogWriter {
     /// - Parameter persisted: the last index of a partition that survives without the log.
     package func removeSegments(persisted: (PartitionID) -> LogIndex) throws(LogError) {
         try guarded { () throws(LogError) in
-            var removed = false
             while segments.count > 1, let first = segments.first,
                 first.lastIndexes.allSatisfy({ $0.value <= persisted($0.key) })
             {
                 try fileSystem.remove(first.name)
+                // One after the other, so that a crash never leaves a gap.
+                try fileSystem.syncDirectory()
                 segments.removeFirst()
-                removed = true
             }
-            if removed { try fileSystem.syncDirectory() }
         }
     }
 
@@ -98,13 +99,14 @@ package final class LogWriter {
         )
         segments[last].note(records)
         isSyncNoted = true
+        hasUnnotedRecords = !records.isEmpty
     }
 
     private func syncFile() throws(LogError) {
         guard let last = segments.last, syncedThrough < last.end else { return }
         try last.file.sync()
         syncedThrough = last.end
-        isSyncNoted = false
+        isSyncNoted = !hasUnnotedRecords
     }
 
     private func beginSegment(base: UInt64) throws(LogError) {

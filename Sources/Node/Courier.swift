@@ -122,6 +122,7 @@ final class Courier {
         for receipt in report.receipts {
             let id = StreamID(source: receipt.partition, destination: report.destination)
             var stream = streams[id] ?? Stream()
+            guard host.isPossible(receipt, at: report.destination) else { continue }
             isProgress = isProgress || receipt.sequence > stream.taken
             stream.taken = receipt.sequence
             streams[id] = stream
@@ -145,10 +146,10 @@ final class Courier {
                 receipts.append(replica.partition.outbox.receipt(for: destination, sequence: stream.taken))
             }
             guard letters >= count, !receipts.isEmpty else { continue }
+            guard replica.trimOutbox(receipts) else { continue }
             for receipt in receipts {
                 streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
             }
-            replica.trimOutbox(receipts)
         }
     }
 }

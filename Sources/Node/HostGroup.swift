@@ -28,6 +28,7 @@ final class HostGroup: Sendable {
         log: GroupCommitLog,
         metrics: NodeMetrics,
         problems: ProblemBoard,
+        stopped: [PartitionID: PartitionFailure],
         logger: Logger
     ) async throws {
         loops = Array(group.makeIterator())
@@ -54,7 +55,8 @@ final class HostGroup: Sendable {
                     logger: logger,
                     isOurs: { Int($0.rawValue) % count == index },
                     local: { [unowned self] request, reply in self.carryOut(request, reply: reply) },
-                    report: { [unowned self] report in self.reports.withLockedValue { $0[index] = report } }
+                    report: { [unowned self] report in self.reports.withLockedValue { $0[index] = report } },
+                    stopped: stopped
                 )
                 host.start()
                 return NIOLoopBound(host, eventLoop: loop)

@@ -36,8 +36,8 @@ package struct NodeService {
             merge: { existing, operands in try? SortedListMerge.merge(existing: existing, operands: operands) }
         )
         let metrics = NodeMetrics()
-        let log = try Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
-            .openLog(into: database) { metrics.note($0) }
+        let recovery = Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
+        let (log, stopped) = try recovery.openLog(into: database) { metrics.note($0) }
         let problems = ProblemBoard()
         let hosts = try await HostGroup(
             group: process.group,
@@ -47,6 +47,7 @@ package struct NodeService {
             log: log,
             metrics: metrics,
             problems: problems,
+            stopped: stopped,
             logger: logger
         )
         let channel = try await FrameListener.bind(

@@ -115,6 +115,12 @@ package struct NodeSettings: Sendable {
         in: 16...1_000_000,
         "Requests of one partition that may be under way or waiting; more are refused as BUSY"
     )
+    package static let outboxLetters = SettingKey<Int>.integer(
+        "partition.outbox",
+        default: 1_000_000,
+        in: 1_000...100_000_000,
+        "Letters that may wait for one partition that is away; beyond, writes of their sender are refused"
+    )
     package static let slowMilliseconds = SettingKey<Int>.integer(
         "node.slow.milliseconds",
         default: 250,
@@ -140,6 +146,7 @@ package struct NodeSettings: Sendable {
     package let partitions: PartitionSettings
     package let idleMilliseconds: UInt64
     package let inFlight: Int
+    package let outboxLetters: Int
     package let slowMilliseconds: Int
 
     package init(from reader: inout SettingsReader) throws(SettingsError) {
@@ -167,6 +174,7 @@ package struct NodeSettings: Sendable {
         self.partitions = partitions
         idleMilliseconds = UInt64(try reader.value(NodeSettings.idleSeconds)) * 1_000
         inFlight = try reader.value(NodeSettings.inFlight)
+        outboxLetters = try reader.value(NodeSettings.outboxLetters)
         slowMilliseconds = try reader.value(NodeSettings.slowMilliseconds)
     }
 

@@ -14,8 +14,10 @@ internal import Store
 /// Confined to its event loop.
 final class PartitionHost {
     private static let tick = TimeAmount.milliseconds(20)
-    /// How often the last letters of idle partitions are trimmed and unread home lists are looked for, in ticks.
-    private static let ticksPerSweep = 10
+    /// How often the last letters of idle partitions are trimmed.
+    private static let ticksPerTrim = 10
+    /// How often unread home lists are looked for.
+    private static let ticksPerSweep = 250
 
     let eventLoop: any EventLoop
     let clock: WallClock
@@ -30,6 +32,8 @@ final class PartitionHost {
     private let isOurs: (PartitionID) -> Bool
     private let local: (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void
     private let report: (HostReport) -> Void
+    /// Partitions that could not be recovered: they stay closed.
+    private let stopped: [PartitionID: PartitionFailure]
     private let startedAt: Milliseconds
 
     private(set) var map = PartitionMap()
@@ -54,7 +58,8 @@ final class PartitionHost {
         logger: Logger,
         isOurs: @escaping (PartitionID) -> Bool,
         local: @escaping (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void,
-        report: @escaping (HostReport) -> Void
+        report: @escaping (HostReport) -> Void,
+        stopped: [PartitionID: PartitionFailure]
     ) {
         self.eventLoop = eventLoop
         self.clock = clock
@@ -69,6 +74,7 @@ final class PartitionHost {
         self.isOurs = isOurs
         self.local = local
         self.report = report
+        self.stopped = stopped
         startedAt = clock.now() / 1000
     }
 
@@ -78,6 +84,18 @@ final class PartitionHost {
     }
 
     var replicas: some Collection<Replica> { byID.values }
+
+    /// Letters that may wait for one destination.
+    var outboxLimit: Int { settings.outboxLetters }
+
+    /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
+    func isPossible(_ receipt: MailReceipt, at destination: PartitionID) -> Bool {
+        guard let replica = byID[receipt.partition] else { return false }
+        if replica.partition.outbox.isPossible(receipt.sequence, from: destination) { return true }
+        let what = "mail from partition \(receipt.partition) to \(destination) disagrees: one side lost entries"
+        problems.set(what, about: "mail \(receipt.partition) to \(destination)")
+        return false
+    }
 
     func start() {
         eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.tick) {
@@ -93,9 +111,11 @@ final class PartitionHost {
         }
         courier.notice()
         ticks += 1
-        if ticks % PartitionHost.ticksPerSweep == 0 {
+        if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
             tellOthers()
+        }
+        if ticks % PartitionHost.ticksPerSweep == 0 {
             dropUnreadHomeLists()
         }
     }
@@ -135,6 +155,10 @@ final class PartitionHost {
         self.map = map
         links.follow(map)
         for partition in map.partitions(of: node) where isOurs(partition) && byID[partition] == nil {
+            if let failure = stopped[partition] {
+                partitionStopped(partition, failure)
+                continue
+            }
             open(partition, epoch: map.configurations[Int(partition.rawValue)].epoch, layout)
         }
         tellOthers()

@@ -11,14 +11,15 @@ struct Recovery {
     let settings: NodeSettings
     let logger: Logger
 
-    /// - Throws: `LogError.corruption` where the log is damaged, `PartitionFailure` where its entries cannot be
-    ///   applied; the node must not start then.
+    /// - Returns: the log, and the partitions whose entries cannot be applied: they must stay closed.
+    /// - Throws: `LogError.corruption` where the log is damaged; the node must not start then.
     func openLog(
         into database: Database,
         observer: @escaping @Sendable (LogSync) -> Void
-    ) throws -> GroupCommitLog {
+    ) throws -> (GroupCommitLog, stopped: [PartitionID: PartitionFailure]) {
         let cluster = try identity.cluster()
         var partitions: [PartitionID: Partition] = [:]
+        var stopped: [PartitionID: PartitionFailure] = [:]
         var replayed = 0
         let (writer, recovery) = try LogWriter.open(
             fileSystem: LocalFileSystem(path: try directory.subdirectory("log")),
@@ -27,15 +28,11 @@ struct Recovery {
             guard let layout = cluster?.layout else {
                 throw .inputOutput("the log holds entries, but the file CLUSTER is missing")
             }
+            guard stopped[record.partition] == nil else { return }
             do throws(PartitionFailure) {
                 if try replay(record, &partitions, layout, database) { replayed += 1 }
             } catch {
-                throw .corruption(
-                    segment: "log",
-                    offset: 0,
-                    partition: record.partition,
-                    what: "entry \(record.index): \(error)"
-                )
+                stopped[record.partition] = error
             }
         }
         if let truncation = recovery.truncation {
@@ -47,12 +44,13 @@ struct Recovery {
                 "segments": "\(recovery.segments)", "records": "\(recovery.records)", "replayed": "\(replayed)",
             ]
         )
-        return GroupCommitLog(
+        let log = GroupCommitLog(
             writer: writer,
             durability: settings.durability,
             queueBytes: settings.logQueueBytes,
             observer: observer
         )
+        return (log, stopped)
     }
 
     /// - Returns: whether the store lacked the entry.

@@ -68,6 +68,8 @@ final class Replica {
     private var lastID: UInt64
     private var isApplyScheduled = false
     private var deletionsUnderWay: Set<UserID> = []
+    /// Actors whose waiting work is being begun further up the stack.
+    private var draining: Set<Actor> = []
     private(set) var failure: PartitionFailure?
 
     init(partition: Partition, epoch: UInt64, host: PartitionHost, limit: Int) {
@@ -90,9 +92,18 @@ final class Replica {
             return completion(.failure(Refusal(.error, "not a command of front ends")))
         }
         guard isOpen(completion) else { return }
+        if let away = partition.outbox.fullDestination(limit: host.outboxLimit) {
+            return completion(
+                .failure(.unavailable("partition \(partition.id): too much mail waits for partition \(away)"))
+            )
+        }
         let write = Write(command: command, actor: actor, began: .now(), completion: completion)
         var kind = ActorQueue<Work>.Kind.write
-        if case .name = actor { kind = .exclusiveWrite }
+        // A rename takes effect as a whole, later than it entered the log: no other update comes in between.
+        switch command {
+        case .createUser, .updateUser: kind = .exclusiveWrite
+        default: break
+        }
         if actors.arrive(kind, for: actor, .write(write)) { begin(write) }
     }
 
@@ -121,6 +132,13 @@ final class Replica {
             host.eventLoop.assumeIsolated().scheduleTask(in: Replica.nameRetry) { self.begin(write) }
             return
         }
+        if let outcome = rememberedOutcome(of: write.command) {
+            switch outcome {
+            case .done(let answer): return giveUp(write, .success(answer))
+            case .refused(let refusal): return giveUp(write, .failure(refusal))
+            case .waiting, .mailTaken, .applied: return enter(write.command, write)
+            }
+        }
         host.references.resolve(write.command, for: partition) { result in
             switch result {
             case .success(let command): self.enter(command, write)
@@ -136,6 +154,12 @@ final class Replica {
         return attempt { () throws(PartitionFailure) in
             try partition.isNameBeingCreated(command.username.folded)
         } ?? false
+    }
+
+    /// What a command came to the first time: a retry is answered whatever has become of what it refers to.
+    private func rememberedOutcome(of command: Command) -> Outcome? {
+        guard command.key != nil, failure == nil else { return nil }
+        return attempt { () throws(PartitionFailure) in try partition.rememberedOutcome(of: command) } ?? nil
     }
 
     private func enter(_ command: Command, _ write: Write) {
@@ -171,7 +195,11 @@ final class Replica {
         drain(write.actor)
     }
 
+    /// Begins what may begin now. Work that ends at once does not begin the next itself: a long line would overflow
+    /// the stack.
     private func drain(_ actor: Actor) {
+        guard draining.insert(actor).inserted else { return }
+        defer { draining.remove(actor) }
         while let work = actors.next(actor) {
             switch work {
             case .write(let write): begin(write)
@@ -202,9 +230,12 @@ final class Replica {
     }
 
     /// Notes how far destinations have taken this partition's letters.
-    func trimOutbox(_ receipts: [MailReceipt]) {
-        guard failure == nil, host.logRefusal == nil else { return }
+    ///
+    /// - Returns: false where the log takes nothing now.
+    func trimOutbox(_ receipts: [MailReceipt]) -> Bool {
+        guard failure == nil, host.logRefusal == nil else { return false }
         append(.trimOutbox(receipts), .own)
+        return true
     }
 
     // MARK: Queries
@@ -250,7 +281,11 @@ final class Replica {
             }
             let applied = attempt { () throws(PartitionFailure) in try partition.apply(entry, at: index) }
             guard let applied else {
-                if case .write(let write) = origin { answer(write, .failure(Replica.unknownOutcome)) }
+                switch origin {
+                case .write(let write): answer(write, .failure(Replica.unknownOutcome))
+                case .mail(let completion): completion(nil)
+                case .own: break
+                }
                 return
             }
             for settled in applied.settled {

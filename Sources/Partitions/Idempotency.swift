@@ -1,10 +1,16 @@
-internal import Model
+package import Model
 
 /// Results of commands that carried a `KEY`, remembered for a day of log time.
 extension Partition {
     /// Expired results forgotten with each command that carries a key: more than one, so that they go faster than
     /// they come.
     private static let forgottenPerCommand = 4
+
+    /// What a command under a key came to the first time, as of the applied entries; nil where it is new.
+    package func rememberedOutcome(of command: Command) throws(PartitionFailure) -> Outcome? {
+        guard let key = command.key, let actor = command.actor else { return nil }
+        return try rememberedOutcome(of: command, key: key, actor: actor)
+    }
 
     func rememberedOutcome(
         of command: Command,
@@ -74,8 +80,12 @@ extension Partition {
 }
 
 extension Command {
-    /// Tells commands under one key apart.
-    var digest: UInt64 { StableHash.hash(encoded()) }
+    /// Tells commands under one key apart, as they were sent: what the primary has filled in does not count.
+    var digest: UInt64 {
+        guard case .postTweet(var post) = self else { return StableHash.hash(encoded()) }
+        post.replyToAuthor = nil
+        return StableHash.hash(Command.postTweet(post).encoded())
+    }
 }
 
 extension Actor {

@@ -22,6 +22,8 @@ final class ClientConnection: ChannelDuplexHandler {
     private var isReadWithheld = false
     /// Nothing more is read: the connection ends when what is under way is answered.
     private var isEnding = false
+    /// The client sends nothing more, and is still to be answered.
+    private var isInputClosed = false
     private var unsentBytes = 0
 
     init(router: LoopRouter, session: ClientSession, logger: Logger) {
@@ -39,6 +41,14 @@ final class ClientConnection: ChannelDuplexHandler {
         self.context = nil
         router.remove(session.id)
         context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+            isInputClosed = true
+            scheduleFlush()
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -161,10 +171,10 @@ final class ClientConnection: ChannelDuplexHandler {
             output.write(value, as: version)
         }
         if output.readableBytes > 0 { send(output, context) }
-        if isEnding, replies.isEmpty {
+        if input.readableBytes > 0 { process() }
+        if isEnding || isInputClosed, replies.isEmpty {
             return context.close(promise: nil)
         }
-        if input.readableBytes > 0 { process() }
         if isReadWithheld, hasRoom {
             isReadWithheld = false
             context.read()

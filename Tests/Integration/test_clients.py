@@ -39,6 +39,17 @@ def test_inline_commands(shared, users):
     assert text.endswith(b"$2\r\nxA\r\n")
 
 
+def test_a_client_that_closes_its_side_is_still_answered(shared, users):
+    (a,) = users(1)
+    with socket.create_connection(("127.0.0.1", shared.port)) as connection:
+        connection.sendall(b"TWEET.POST %d x\r\n" % a * 2_000 + b"PING\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        text = b""
+        while more := connection.recv(65_536):
+            text += more
+    assert text.count(b"$19\r\n") == 2_000 and text.endswith(b"+PONG\r\n")
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_redis_py(shared, users, protocol):
     a, b = users(2)

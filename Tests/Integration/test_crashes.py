@@ -73,7 +73,8 @@ def run_round(number, writer, model, rng):
         if b not in model.following[a] and (a, b) not in edges:
             edges.append((a, b))
     updates = [(user, f"bio {number}.{index}") for index, user in enumerate(fresh)]
-    posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count)]
+    # A fifth of the tweets stays.
+    posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count * 5 // 4 + 50)]
 
     for chunk in batches(list(zip(fresh, created)), 500):
         writer.write([command for _, command in chunk])
@@ -93,11 +94,10 @@ def run_round(number, writer, model, rng):
         for (user, _), reply in zip(chunk, replies):
             model.post(int(reply), user)
             posted.append((int(reply), user))
-    for chunk in batches(rng.sample(posted, len(posted)), 500):
-        writer.write([("TWEET.DELETE", user, tweet) for tweet, user in chunk if tweet % 5])
+    for chunk in batches(rng.sample(posted, count), 500):
+        writer.write([("TWEET.DELETE", user, tweet) for tweet, user in chunk])
         for tweet, _ in chunk:
-            if tweet % 5:
-                model.delete_post(tweet)
+            model.delete_post(tweet)
     old = [(a, b) for a in base for b in model.following[a]]
     for chunk in batches(rng.sample(old, min(len(old), count)), 500):
         writer.write([("UNFOLLOW", a, b) for a, b in chunk])
@@ -126,13 +126,14 @@ def test_killed_nodes_lose_nothing(own, durability):
         ended = threading.Event()
         victims = rng.choice([["node1"], ["node2"], ["node3"], ["node1", "node2", "node3"], ["node1", "node2", "node3"],
                               ["router"], ["coordinator", "node2"]])
-        delays = [rng.uniform(0.05, 0.9), rng.uniform(0.02, 0.3)]
+        delays = [(rng.uniform(0.05, 0.9), rng.uniform(0.02, 0.3)) for _ in range(2)]
 
         def hurt():
-            ended.wait(delays[0])
-            cluster.kill(*victims)
-            ended.wait(delays[1])
-            cluster.start(*victims)
+            for alive, dead in delays:
+                ended.wait(alive)
+                cluster.kill(*victims)
+                time.sleep(dead)
+                cluster.start(*victims)
 
         hurting = threading.Thread(target=hurt)
         hurting.start()

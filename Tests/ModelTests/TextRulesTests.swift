@@ -30,6 +30,14 @@ import Testing
         #expect(!weightIsAtMostTheLimit("xhttps://example.org/" + String(repeating: "x", count: 280)))
     }
 
+    @Test func hostileTextsAreRefusedWithoutMuchWork() {
+        let starts = String(repeating: "http://", count: 9_300)
+        #expect(throws: Refusal.invalid("text has 65100 bytes, at most 8192")) { try TextRules.tweet(starts) }
+        #expect(throws: Refusal.self) { try TextRules.tweet(String(repeating: "http://", count: 1_170)) }
+        // One long URL.
+        #expect(weightIsAtMostTheLimit(String(repeating: "http://a.b.", count: 744)))
+    }
+
     @Test func textIsNormalized() throws {
         #expect(try TextRules.tweet("e\u{301}").unicodeScalars.count == 1)
         #expect(weightIsAtMostTheLimit(String(repeating: "e\u{301}", count: 280)))

@@ -10,9 +10,15 @@ public enum TextRules {
     public static let largestDisplayNameLength = 50
     public static let largestBioLength = 160
     static let urlWeight = 23
+    /// No text within the limit is longer but for its URLs; the bound keeps what is weighed small.
+    static let largestTweetBytes = 8_192
+    private static let largestHostLength = 253
 
     /// The text of a tweet, normalized.
     public static func tweet(_ text: String) throws(Refusal) -> String {
+        guard text.utf8.count <= largestTweetBytes else {
+            throw .invalid("text has \(text.utf8.count) bytes, at most \(largestTweetBytes)")
+        }
         let normalized = normalize(text)
         let weight = weight(of: normalized)
         guard weight <= largestTweetWeight else {
@@ -92,6 +98,9 @@ public enum TextRules {
         let scheme = text.prefix(8).lowercased()
         let prefix = scheme.hasPrefix("https://") ? 8 : scheme.hasPrefix("http://") ? 7 : 0
         guard prefix > 0 else { return nil }
+        // The host first: what has none is not read to its end again and again.
+        let start = text.dropFirst(prefix).prefix(largestHostLength + 1).prefix { !"/?#".contains($0) }
+        guard start.contains(".") else { return nil }
         var length = 0
         var end = 0
         for character in text.dropFirst(prefix) {

@@ -81,6 +81,18 @@ package final class Outbox {
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
     package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
 
+    /// A destination for which more than `limit` letters wait, if there is one.
+    package func fullDestination(limit: Int) -> PartitionID? {
+        streams.first { $0.value.waiting.count > limit }?.key
+    }
+
+    /// Whether a destination's receipt can be true: neither ahead of what was written, nor behind what it has
+    /// acknowledged before. It cannot where one side lost the end of its log.
+    package func isPossible(_ sequence: UInt64, from destination: PartitionID) -> Bool {
+        guard let stream = streams[destination] else { return sequence == 0 }
+        return sequence >= stream.acknowledged && sequence <= stream.lastSequence
+    }
+
     /// How many letters to a destination, up to the one numbered `sequence`, no trim has taken away yet.
     package func waitingCount(for destination: PartitionID, upTo sequence: UInt64) -> Int {
         streams[destination]?.waiting.partitioningIndex { $0.sequence > sequence } ?? 0

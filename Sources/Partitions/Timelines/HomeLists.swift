@@ -61,6 +61,11 @@ final class HomeLists {
         headers[reader] = header
     }
 
+    /// A list could not be stored.
+    func forget(_ reader: UserID) {
+        headers[reader] = nil
+    }
+
     /// Adds to a reader's list, if there is one, with the entry being applied.
     ///
     /// - Returns: whether there is one.

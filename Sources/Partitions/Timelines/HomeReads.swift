@@ -10,15 +10,18 @@ extension Partition {
     func home(_ query: HomeQuery, now: Milliseconds) throws(PartitionFailure) -> Result<Answer, Refusal> {
         guard try user(query.reader) != nil else { return .failure(.notFound(query.reader)) }
         var page = HomePage(query)
-        let header: HomeLists.Header
-        if let existing = homeLists.header(of: query.reader, now: now) {
+        var isSinceHonoured = false
+        if let header = homeLists.header(of: query.reader, now: now) {
             statistics.homeReadsFromList += 1
-            header = existing
+            isSinceHonoured = try readList(header, into: &page)
         } else {
             statistics.homeReadsComputed += 1
-            header = try build(query.reader, now: now)
+            if let header = try build(query.reader, now: now) {
+                isSinceHonoured = try readList(header, into: &page)
+            } else {
+                try readAuthorLists(into: &page)
+            }
         }
-        let isSinceHonoured = try readList(header, into: &page)
         statistics.refilledPages += page.isRefilled ? 1 : 0
         return .success(
             .home(
@@ -120,7 +123,9 @@ extension Partition {
     }
 
     /// Builds and stores a reader's home list, so that entries keep it up from now on.
-    private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.Header {
+    ///
+    /// - Returns: nil where the store takes nothing, on a full disk: a cache must not stop a read.
+    private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.Header? {
         let lacking = try pulledAuthors.isEmpty ? [] : followed(by: reader).filter { pulledAuthors.contains($0) }
         var merge = TimelineMerge(try authorSources(of: reader, before: nil, excluding: Set(lacking)))
         var entries: [ListEntry] = []
@@ -131,7 +136,12 @@ extension Partition {
         let header = HomeLists.Header(builtAt: meta.appliedIndex, lacking: lacking, lastRead: now)
         homeLists.store(SortedList(cap: settings.listCap, entries: entries), header, of: reader, in: batch)
         statistics.homeListsBuilt += 1
-        try write(batch)
+        do throws(PartitionFailure) {
+            try write(batch)
+        } catch {
+            homeLists.forget(reader)
+            return nil
+        }
         return header
     }
 

@@ -17,7 +17,12 @@ extension Partition {
         guard var record = stored else { return .refused(.notFound(id)) }
         guard !record.isDeleted else { return .done(.integer(0)) }
         record.isDeleted = true
-        record.pendingRename = nil
+        if let rename = record.pendingRename {
+            let result = Result<Answer, Refusal>.failure(.notFound(id))
+            rememberSettled(result, of: rename.key, actor: .user(id))
+            settle(.name(version: rename.version), result)
+            record.pendingRename = nil
+        }
         put(record, of: id)
         try releaseName(record.username, of: id, version: record.nameVersion)
         homeLists.drop(id, in: transaction, &statistics)
@@ -78,6 +83,8 @@ extension Partition {
     }
 
     private func removeLocalFollowers(of author: UserID, _ budget: inout Int) throws(PartitionFailure) {
+        // The array would be searched for each of them.
+        localFollowers.forget(author)
         for follower in try lastParts(under: keys.of(.localFollower, author.rawValue), &budget) {
             try removeEdge(from: UserID(follower), to: author, tellsAuthor: false)
         }

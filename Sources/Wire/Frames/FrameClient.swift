@@ -48,6 +48,8 @@ package final class FrameClient {
     private var lastID: UInt64 = 0
     /// Requests that wait for the connection, or for the flush at the end of this turn of the loop.
     private var output = ByteBuffer()
+    /// What was given to the connection and it has not given to the operating system.
+    private var unwrittenBytes = 0
     /// The first id that has not been handed to a connection.
     private var firstUnsent: UInt64 = 1
     private var isFlushScheduled = false
@@ -69,7 +71,7 @@ package final class FrameClient {
     package func request(_ payload: [UInt8], deadline: NIODeadline, completion: @escaping Completion) {
         eventLoop.assertInEventLoop()
         guard pending.count < FrameClient.largestPending,
-            output.readableBytes + payload.count < FrameClient.largestQueuedBytes
+            output.readableBytes + unwrittenBytes + payload.count < FrameClient.largestQueuedBytes
         else { return later { completion(.failure(.busy)) } }
         if case .closed = state { return later { completion(.failure(.notSent("closed"))) } }
         lastID += 1
@@ -111,7 +113,11 @@ package final class FrameClient {
         let buffer = output
         output = channel.allocator.buffer(capacity: 4096)
         firstUnsent = lastID + 1
-        channel.writeAndFlush(buffer, promise: nil)
+        let size = buffer.readableBytes
+        unwrittenBytes += size
+        let promise = eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in self.unwrittenBytes -= size }
+        channel.writeAndFlush(buffer, promise: promise)
     }
 
     // MARK: The connection

@@ -23,8 +23,9 @@ package struct FrameResponder: Sendable {
 
 /// The serving side of our protocol: checks the handshake, hands requests to a service, writes replies in the order
 /// they are ready, many to a flush.
-package final class FrameServerHandler: ChannelInboundHandler {
+package final class FrameServerHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
     /// Called on the connection's event loop.
     package typealias Service = @Sendable (_ request: [UInt8], _ responder: FrameResponder) -> Void
@@ -42,7 +43,7 @@ package final class FrameServerHandler: ChannelInboundHandler {
     private var isFlushScheduled = false
     private var isWelcome = false
     private var inFlight = 0
-    private var isReadPending = false
+    private var isReadWithheld = false
 
     package init(handshake: Handshake, logger: Logger, service: @escaping Service) {
         self.handshake = handshake
@@ -69,7 +70,11 @@ package final class FrameServerHandler: ChannelInboundHandler {
     }
 
     package func read(context: ChannelHandlerContext) {
-        context.read()
+        if inFlight < FrameServerHandler.largestInFlight {
+            context.read()
+        } else {
+            isReadWithheld = true
+        }
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -103,6 +108,10 @@ package final class FrameServerHandler: ChannelInboundHandler {
 
     fileprivate func reply(id: UInt64, _ payload: [UInt8]) {
         inFlight -= 1
+        if isReadWithheld, inFlight < FrameServerHandler.largestInFlight / 2 {
+            isReadWithheld = false
+            context?.read()
+        }
         enqueue(Frame(kind: .reply, id: id, payload: payload))
     }
 
