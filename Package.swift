@@ -115,6 +115,7 @@ let package = Package(
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
+        tests("RouterTests", ["Model", "Router"]),
         tests("NodeTests", ["Model", "Node", "TestSupport"]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),

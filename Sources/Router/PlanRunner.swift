@@ -19,6 +19,7 @@ final class PlanRunner {
     private let coordinator: CoordinatorClient
     private let limit: Int
     private(set) var inFlight = 0
+    private var order = RetryOrder<() -> Void>()
 
     init(eventLoop: any EventLoop, links: NodeLinks, coordinator: CoordinatorClient, limit: Int) {
         self.eventLoop = eventLoop
@@ -100,48 +101,73 @@ final class PlanRunner {
 
     // MARK: Writes
 
+    /// A write on its way, with its place among its actor's commands.
+    private struct Write {
+        let command: Command
+        let actor: Actor
+        let number: UInt64
+        let deadline: NIODeadline
+        let completion: (Result<Answer, Refusal>) -> Void
+    }
+
     private func write(
         _ command: Command,
         deadline: NIODeadline,
         completion: @escaping (Result<Answer, Refusal>) -> Void
     ) {
-        guard let layout = map.layout, let actor = command.actor else {
-            return completion(.failure(.unavailable("the cluster is not initialized")))
+        guard let actor = command.actor else {
+            return completion(.failure(Refusal(.error, "not a command of front ends")))
         }
-        let partition = actor.partition(in: layout)
-        guard let node = map.primary(of: partition) else {
-            return retry(before: deadline, otherwise: unavailable(partition), completion) {
-                self.write(command, deadline: deadline, completion: completion)
-            }
+        send(
+            Write(
+                command: command,
+                actor: actor,
+                number: order.number(),
+                deadline: deadline,
+                completion: completion
+            )
+        )
+    }
+
+    private func send(_ write: Write) {
+        guard let layout = map.layout else {
+            return finish(write, .failure(.unavailable("the cluster is not initialized")))
         }
-        links.ask(node, .execute(partition, command), deadline: deadline) { result in
+        guard !order.mustWait(write.number, for: write.actor, { self.send(write) }) else { return }
+        let partition = write.actor.partition(in: layout)
+        guard let node = map.primary(of: partition) else { return retry(write, partition) }
+        links.ask(node, .execute(partition, write.command), deadline: write.deadline) { result in
             switch result {
-            case .success(.executed(let result)): completion(result)
-            case .success(.notPrimary), .failure(.nothingDone):
-                self.retry(before: deadline, otherwise: self.unavailable(partition), completion) {
-                    self.write(command, deadline: deadline, completion: completion)
-                }
+            case .success(.executed(let result)): self.finish(write, result)
+            case .success(.notPrimary), .failure(.nothingDone): self.retry(write, partition)
             case .success, .failure(.outcomeUnknown):
-                completion(
-                    .failure(.timeout("outcome unknown: partition \(partition) did not answer; retry with its KEY"))
-                )
-            case .failure(.busy): completion(.failure(.busy("too much is waiting for partition \(partition)")))
+                let reason = "outcome unknown: partition \(partition) did not answer; retry with its KEY"
+                self.finish(write, .failure(.timeout(reason)))
+            case .failure(.busy):
+                self.finish(write, .failure(.busy("too much is waiting for partition \(partition)")))
             }
+        }
+    }
+
+    private func retry(_ write: Write, _ partition: PartitionID) {
+        guard !order.mustWait(write.number, for: write.actor, { self.send(write) }) else { return }
+        guard .now() + PlanRunner.retryPause < write.deadline else {
+            return finish(write, .failure(unavailable(partition)))
+        }
+        order.willRetry(write.number, for: write.actor)
+        eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.send(write) }
+    }
+
+    private func finish(_ write: Write, _ result: Result<Answer, Refusal>) {
+        let next = order.answered(write.number, for: write.actor)
+        write.completion(result)
+        for resume in next {
+            resume()
         }
     }
 
     private func unavailable(_ partition: PartitionID) -> Refusal {
         .unavailable("partition \(partition) does not answer")
-    }
-
-    private func retry(
-        before deadline: NIODeadline,
-        otherwise refusal: Refusal,
-        _ completion: @escaping (Result<Answer, Refusal>) -> Void,
-        _ body: @escaping () -> Void
-    ) {
-        guard .now() + PlanRunner.retryPause < deadline else { return completion(.failure(refusal)) }
-        eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause, body)
     }
 
     // MARK: Queries
@@ -154,7 +180,14 @@ final class PlanRunner {
     ) {
         guard !queries.isEmpty else { return completion([]) }
         let gathering = Gathering(queries: queries, deadline: deadline, completion: completion)
-        ask(Array(queries.indices), gathering)
+        let begin = { self.ask(Array(queries.indices), gathering) }
+        // A read sees its user's earlier writes, those that are tried again too.
+        if queries.count == 1, let user = queries.first?.query.actors.first,
+            order.mustWait(order.number(), for: .user(user), begin)
+        {
+            return
+        }
+        begin()
     }
 
     /// Results of a query of several parts, while they come in.

@@ -3,17 +3,20 @@
 import os
 import random
 
+import pytest
+
 from social_model import SocialModel, assert_agrees
 
 OPERATIONS = 6_000
 
 
-def test_everything_agrees_with_the_model(own):
+@pytest.mark.parametrize("loops, operations", [(1, OPERATIONS), (3, OPERATIONS // 4)])
+def test_everything_agrees_with_the_model(own, loops, operations):
     seed = int(os.environ.get("ROOKERY_SEED", random.randrange(1 << 32)))
     print(f"ROOKERY_SEED={seed}")
     rng = random.Random(seed)
     # A low threshold, so that some authors are pulled and some pushed.
-    client = own(sets=["timeline.pull.followers=4"]).client()
+    client = own(sets=["timeline.pull.followers=4", f"node.loops={loops}"]).client()
     model = SocialModel()
     counts = {}
     next_user = 1
@@ -27,7 +30,7 @@ def test_everything_agrees_with_the_model(own):
 
     for _ in range(60):
         create()
-    for step in range(OPERATIONS):
+    for step in range(operations):
         users = list(model.names)
         user, other = rng.sample(users, 2)
         kind = rng.choices(["follow", "unfollow", "post", "reply", "delete", "update", "rename", "read", "drop"],

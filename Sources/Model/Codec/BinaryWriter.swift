@@ -9,11 +9,6 @@ public struct BinaryWriter {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Goes on writing behind `bytes`.
-    public init(appendingTo bytes: consuming [UInt8]) {
-        self.bytes = bytes
-    }
-
     public mutating func write(_ value: UInt8) {
         bytes.append(value)
     }

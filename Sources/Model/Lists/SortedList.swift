@@ -42,10 +42,6 @@ public struct SortedList: Hashable, Sendable {
         entries = SortedList.join(entries, [entry], cap: cap)
     }
 
-    public mutating func join(_ other: SortedList) {
-        entries = SortedList.join(entries, other.entries, cap: cap)
-    }
-
     /// The position of the first entry older than `tweet`, in O(log n).
     public func firstIndex(below tweet: TweetID) -> Int {
         var low = 0

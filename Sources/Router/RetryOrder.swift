@@ -1,0 +1,48 @@
+package import Model
+
+/// Keeps one user's commands in order while one of them is tried again: those that come later wait behind it, and go
+/// on, oldest first, when it is answered.
+///
+/// A pure bookkeeper over the work's numbers, which grow in the order of arrival.
+package struct RetryOrder<Work> {
+    private struct Line {
+        /// The command that is tried again.
+        let head: UInt64
+        var waiting: [(number: UInt64, work: Work)] = []
+    }
+
+    private var lines: [Actor: Line] = [:]
+    private var lastNumber: UInt64 = 0
+
+    package init() {}
+
+    /// A number for a command that has arrived.
+    package mutating func number() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    /// Whether the command must wait, because an older one of its actor is tried again; if so, it is kept.
+    package mutating func mustWait(_ number: UInt64, for actor: Actor, _ work: Work) -> Bool {
+        guard var line = lines[actor], line.head < number else { return false }
+        let position = line.waiting.firstIndex { $0.number > number } ?? line.waiting.endIndex
+        line.waiting.insert((number, work), at: position)
+        lines[actor] = line
+        return true
+    }
+
+    /// The command was refused for now and will be tried again: later ones wait. To be called where `mustWait` says no.
+    package mutating func willRetry(_ number: UInt64, for actor: Actor) {
+        guard lines[actor]?.head != number else { return }
+        lines[actor] = Line(head: number, waiting: lines[actor]?.waiting ?? [])
+    }
+
+    /// The command is answered.
+    ///
+    /// - Returns: what may go on now, in its order.
+    package mutating func answered(_ number: UInt64, for actor: Actor) -> [Work] {
+        guard let line = lines[actor], line.head == number else { return [] }
+        lines[actor] = nil
+        return line.waiting.map(\.work)
+    }
+}
