@@ -57,8 +57,15 @@ final class RouterTotals: Sendable {
             connections: connections,
             connectionsReceived: received.load(ordering: .relaxed),
             commandsProcessed: processed.load(ordering: .relaxed),
-            residentBytes: 0
+            residentBytes: RouterTotals.residentBytes
         )
+    }
+
+    /// The process's resident memory, as the operating system counts it: the second number of `statm`, in pages.
+    private static var residentBytes: UInt64 {
+        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }
+        return (pages ?? 0) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
     }
 
     func refreshGauges() {

@@ -69,6 +69,7 @@ def test_redis_py(shared, users, protocol):
     assert client.client_setname("me") and client.client_getname() == "me"
     assert client.client_id() > 0
     assert client.info("server")["redis_mode"] == "standalone"
+    assert client.info("memory")["used_memory_rss"] > 1_000_000
     assert client.command_count() > 20
 
 
