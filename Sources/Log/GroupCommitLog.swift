@@ -153,10 +153,11 @@ private final class CommitQueue: @unchecked Sendable {
 
 /// What the log's thread runs: it owns the writer.
 private final class CommitLoop: @unchecked Sendable {
+    // Safe to share: handed to the log's thread once, and touched by that thread alone from then on.
+
     /// Payload of one batch; far below what the format allows.
     private static let largestBatchBytes = 32 << 20
 
-    // Safe to share: handed to the log's thread once, and touched by that thread alone from then on.
     private let queue: CommitQueue
     private let writer: LogWriter
     private let durability: Durability
