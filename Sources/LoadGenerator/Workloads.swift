@@ -49,6 +49,32 @@ extension Workbench {
         return report
     }
 
+    /// `posts`: posts alone as fast as possible, then at half of that how long a post takes, and until a follower sees
+    /// it.
+    package func posts(seconds: Double) async throws -> WorkloadReport {
+        var report = WorkloadReport(workload: "posts")
+        report.note(try await activateEveryone(), "activation")
+        let authors = drawAuthors(1 << 16, seed: 17)
+        say("posts as fast as possible")
+        let most = try await stream.closed(count: 10_000, window: 128) { number in
+            ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
+        }
+        report.note(most, "posts")
+        report.add("most", most.rate, "posts/s")
+        try await settle(&report)
+        say("posts: half of that")
+        let probe = VisibilityProbe(graph: graph)
+        async let visible = probe.run(stream, seconds: seconds)
+        let half = try await stream.open(rate: most.rate / 2, seconds: seconds) { number in
+            ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
+        }
+        report.note(half, "half of most")
+        report.add("half of most, reached", half.rate, "posts/s")
+        report.addLatency("half of most", half)
+        report.addVisibility("half of most", try await visible)
+        return report
+    }
+
     /// `mixed`: 100 reads to a post at full speed, then at half of that with latencies, then the peak of the sources.
     package func mixed(seconds: Double) async throws -> WorkloadReport {
         var report = WorkloadReport(workload: "mixed")
@@ -72,7 +98,6 @@ extension Workbench {
         report.add("half of most, reached", half.rate, "operations/s")
         report.addLatency("half of most", half)
         report.addVisibility("half of most", try await visible)
-        try await addPostLatency(authors, seconds, &report)
         try await settle(&report)
         say("mixed: 5,800 posts/s with 5,800 reads/s")
         let peak = try await stream.open(rate: 11_600, seconds: seconds) { number in
@@ -95,26 +120,6 @@ extension Workbench {
             try await Task.sleep(for: .milliseconds(50))
         }
         report.faults.append("mail was still waiting after a minute")
-    }
-
-    /// Posts alone: the most, then at half of it how long a post takes, and until a follower sees it.
-    private func addPostLatency(_ authors: [Int], _ seconds: Double, _ report: inout WorkloadReport) async throws {
-        say("posts as fast as possible, then half of that")
-        let most = try await stream.closed(count: 10_000, window: 128) { number in
-            ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
-        }
-        report.note(most, "posts")
-        report.add("posts, most", most.rate, "posts/s")
-        try await settle(&report)
-        let probe = VisibilityProbe(graph: graph)
-        async let visible = probe.run(stream, seconds: seconds)
-        let half = try await stream.open(rate: most.rate / 2, seconds: seconds) { number in
-            ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
-        }
-        report.note(half, "posts at half")
-        report.add("posts at half of most, reached", half.rate, "posts/s")
-        report.addLatency("posts at half of most", half)
-        report.addVisibility("posts at half of most", try await visible)
     }
 
     private static func mixedCommand(

@@ -28,7 +28,7 @@ final class Courier {
     private static let patience = TimeAmount.seconds(5)
     private static let pauseAfterFailure = TimeAmount.milliseconds(20)
     /// How many taken letters a partition gathers before it notes them in its log.
-    private static let lettersPerTrim: UInt64 = 512
+    private static let lettersPerTrim: UInt64 = 2_048
 
     private let host: PartitionHost
     private let logger: Logger
@@ -127,7 +127,9 @@ final class Courier {
             stream.taken = receipt.sequence
             streams[id] = stream
         }
-        trim(from: Courier.lettersPerTrim)
+        for source in Set(report.receipts.map(\.partition)) {
+            if let replica = host.replica(of: source) { trim(replica, from: Courier.lettersPerTrim) }
+        }
         return isProgress
     }
 
@@ -136,20 +138,27 @@ final class Courier {
     /// To be called with 1 now and then, so that an idle partition's last letters go too.
     func trim(from count: UInt64) {
         for replica in host.replicas {
-            let source = replica.partition.id
-            var receipts: [MailReceipt] = []
-            var letters: UInt64 = 0
-            for destination in replica.partition.outbox.destinations {
-                let id = StreamID(source: source, destination: destination)
-                guard let stream = streams[id], stream.taken > stream.trimmed else { continue }
-                letters += UInt64(replica.partition.outbox.waitingCount(for: destination, upTo: stream.taken))
-                receipts.append(replica.partition.outbox.receipt(for: destination, sequence: stream.taken))
-            }
-            guard letters >= count, !receipts.isEmpty else { continue }
-            guard replica.trimOutbox(receipts) else { continue }
-            for receipt in receipts {
-                streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
-            }
+            trim(replica, from: count)
+        }
+    }
+
+    private func trim(_ replica: Replica, from count: UInt64) {
+        let source = replica.partition.id
+        let outbox = replica.partition.outbox
+        guard outbox.waitingCount >= count else { return }
+        var receipts: [MailReceipt] = []
+        // At least as many as there are: not every letter of a partition goes to every other.
+        var letters: UInt64 = 0
+        for destination in outbox.destinations {
+            guard let stream = streams[StreamID(source: source, destination: destination)],
+                stream.taken > stream.trimmed
+            else { continue }
+            letters += stream.taken - stream.trimmed
+            receipts.append(outbox.receipt(for: destination, sequence: stream.taken))
+        }
+        guard letters >= count, !receipts.isEmpty, replica.trimOutbox(receipts) else { return }
+        for receipt in receipts {
+            streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
         }
     }
 }

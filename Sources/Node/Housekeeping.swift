@@ -44,6 +44,9 @@ final class Housekeeping: Sendable {
         while !isStopped.load(ordering: .relaxed) {
             Thread.sleep(forTimeInterval: Housekeeping.interval)
             guard log.size > limit || -lastFlush.timeIntervalSinceNow > Housekeeping.longestAge else { continue }
+            // Most drains are over after one interval; a longer one lets the segments go the next time.
+            hosts.onEach { $0.drainTails() }
+            Thread.sleep(forTimeInterval: Housekeeping.interval)
             lastFlush = Date()
             trim()
         }
@@ -54,7 +57,7 @@ final class Housekeeping: Sendable {
             try database.flush()
             var persisted: [PartitionID: LogIndex] = [:]
             for partition in hosts.partitions {
-                persisted[partition] = try Partition.persistedAppliedIndex(of: partition, in: database)
+                persisted[partition] = try Partition.persistedIndex(of: partition, in: database)
             }
             log.removeSegments(persisted: persisted)
         } catch {

@@ -51,6 +51,7 @@ final class NodeGauges: Sendable {
         gauge("partition.requests.waiting", replica.waitingCount)
         gauge("partition.mail.waiting", replica.partition.outbox.waitingCount)
         gauge("partition.home.lists", replica.partition.homeListCount)
+        gauge("partition.home.tail.entries", replica.partition.tailEntryCount)
         let statistics = replica.partition.statistics
         gauge("partition.deliveries.materialized", statistics.materializedDeliveries)
         gauge("partition.deliveries", statistics.deliveries)

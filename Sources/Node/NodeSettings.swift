@@ -109,6 +109,18 @@ package struct NodeSettings: Sendable {
         in: 1...100_000_000,
         "Home lists kept in one partition"
     )
+    package static let tailEntries = SettingKey<Int>.integer(
+        "timeline.tail",
+        default: 64,
+        in: 1...1_024,
+        "Newest entries of a home list kept in memory before they are written to the store together"
+    )
+    package static let largestTails = SettingKey<Int>.integer(
+        "timeline.tails",
+        default: 1_000_000,
+        in: 1_000...100_000_000,
+        "Such entries of all home lists of one partition, 24 bytes each; beyond, tails are written before they are full"
+    )
     package static let inFlight = SettingKey<Int>.integer(
         "partition.inflight",
         default: 16_384,
@@ -171,6 +183,8 @@ package struct NodeSettings: Sendable {
         partitions.largestFollowing = try reader.value(NodeSettings.largestFollowing)
         partitions.pullThreshold = try reader.value(NodeSettings.pullThreshold)
         partitions.largestHomeLists = try reader.value(NodeSettings.homeLists)
+        partitions.tailEntries = try reader.value(NodeSettings.tailEntries)
+        partitions.largestTails = try reader.value(NodeSettings.largestTails)
         self.partitions = partitions
         idleMilliseconds = UInt64(try reader.value(NodeSettings.idleSeconds)) * 1_000
         inFlight = try reader.value(NodeSettings.inFlight)

@@ -85,6 +85,8 @@ final class PartitionHost {
 
     var replicas: some Collection<Replica> { byID.values }
 
+    func replica(of partition: PartitionID) -> Replica? { byID[partition] }
+
     /// Letters that may wait for one destination.
     var outboxLimit: Int { settings.outboxLetters }
 
@@ -147,6 +149,13 @@ final class PartitionHost {
         }
     }
 
+    /// Begins to write the tails of all home lists to the store; they are written when the log's segments may go.
+    func drainTails() {
+        for replica in byID.values {
+            replica.drainTails()
+        }
+    }
+
     // MARK: The map
 
     /// Follows a newer map: opens the partitions that it gives to this node and loop.
@@ -183,6 +192,13 @@ final class PartitionHost {
         } catch {
             partitionStopped(id, error)
         }
+    }
+
+    func tailsNotDrained(_ id: PartitionID, _ error: PartitionFailure) {
+        logger.error(
+            "home lists cannot be written; the log grows",
+            metadata: ["partition": "\(id)", "error": "\(error)"]
+        )
     }
 
     /// A partition cannot go on. The others do.

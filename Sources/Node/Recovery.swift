@@ -35,6 +35,13 @@ struct Recovery {
                 stopped[record.partition] = error
             }
         }
+        for (id, partition) in partitions where stopped[id] == nil {
+            do throws(PartitionFailure) {
+                try partition.finishReplay()
+            } catch {
+                stopped[id] = error
+            }
+        }
         if let truncation = recovery.truncation {
             logger.warning("torn log tail", metadata: ["what": "\(truncation)"])
         }
@@ -73,14 +80,13 @@ struct Recovery {
             )
             partitions[record.partition] = partition
         }
-        guard record.index > partition.appliedIndex else { return false }
+        guard partition.needs(record.index) else { return false }
         let entry: LogEntry
         do throws(BinaryDecodingError) {
             entry = try LogEntry(decoding: record.payload)
         } catch {
             throw .damaged("\(error)")
         }
-        _ = try partition.apply(entry, at: record.index)
-        return true
+        return try partition.replay(entry, at: record.index)
     }
 }

@@ -67,6 +67,7 @@ final class Replica {
     private var lastTime: Microseconds
     private var lastID: UInt64
     private var isApplyScheduled = false
+    private var isDraining = false
     private var deletionsUnderWay: Set<UserID> = []
     /// Actors whose waiting work is being begun further up the stack.
     private var draining: Set<Actor> = []
@@ -347,6 +348,28 @@ final class Replica {
     /// Takes up what the run before left unfinished.
     func resume() {
         continueDeletions()
+    }
+
+    // MARK: Upkeep
+
+    /// Writes the tails of home lists to the store, a slice at a turn of the loop.
+    func drainTails() {
+        guard !isDraining else { return }
+        isDraining = true
+        drainNextSlice()
+    }
+
+    private func drainNextSlice() {
+        isDraining = false
+        guard failure == nil else { return }
+        do throws(PartitionFailure) {
+            if try partition.drainTails() { return }
+        } catch {
+            // Nothing is lost: the log has it all, and keeps its segments until a drain succeeds.
+            return host.tailsNotDrained(partition.id, error)
+        }
+        isDraining = true
+        host.eventLoop.assumeIsolated().execute { self.drainNextSlice() }
     }
 
     // MARK: Stopping

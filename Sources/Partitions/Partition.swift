@@ -23,6 +23,9 @@ package final class Partition {
     let inbox: Inbox
     let homeLists: HomeLists
     let localFollowers: LocalFollowers
+    var presences = PresenceCache()
+    /// While the log is replayed: authors of tweets that home lists have and the store may lack.
+    var missedAuthors: Set<UserID> = []
     var pulledAuthors: Set<UserID>
     package private(set) var pendingDeletions: Set<UserID>
 
@@ -50,7 +53,7 @@ package final class Partition {
         meta = try database.record(keys.of(.meta)) ?? PartitionMeta()
         outboxStore = try Outbox(database: database, keys: keys)
         inbox = try Inbox(database: database, keys: keys)
-        homeLists = try HomeLists(database: database, keys: keys, limit: settings.largestHomeLists)
+        homeLists = try HomeLists(database: database, keys: keys, settings: settings)
         localFollowers = LocalFollowers(database: database, keys: keys, limit: settings.followerCacheEntries)
         pulledAuthors = try Partition.users(under: keys.of(.pullState), in: database)
         pendingDeletions = try Partition.users(under: keys.of(.deletion), in: database)
@@ -68,22 +71,6 @@ package final class Partition {
     /// Letters on their way to other partitions.
     package var outbox: Outbox { outboxStore }
 
-    /// The applied index that would be found after a crash now: the log is needed from behind it.
-    package static func persistedAppliedIndex(
-        of id: PartitionID,
-        in database: Database
-    ) throws(PartitionFailure) -> LogIndex {
-        let bytes: [UInt8]?
-        do throws(StoreError) {
-            bytes = try database.persistedValue(for: Keys(partition: id).of(.meta))
-        } catch {
-            throw .store(error)
-        }
-        guard let bytes else { return 0 }
-        let meta: PartitionMeta = try decode(bytes)
-        return meta.appliedIndex
-    }
-
     /// Applies the next entry of the log.
     ///
     /// - Throws: where the partition cannot go on; it must not be used again then.
@@ -100,10 +87,11 @@ package final class Partition {
         }
         meta.appliedIndex = index
         meta.lastTime = entry.time
-        homeLists.writePushed(cap: settings.listCap, in: transaction)
+        homeLists.writeFullTails(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         try transaction.commit()
         localFollowers.committed()
+        if homeLists.tailEntries > settings.largestTails { _ = try drainTails() }
         return Applied(outcome: outcome, settled: settled)
     }
 

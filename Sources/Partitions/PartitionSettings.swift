@@ -9,6 +9,10 @@ package struct PartitionSettings: Sendable, Equatable {
     package var pullThreshold = 4_096
     /// Home lists kept in one partition; beyond it those not read for longest go.
     package var largestHomeLists = 1_000_000
+    /// Entries of a home list kept in memory before they are written to the store in one operand.
+    package var tailEntries = 64
+    /// Entries in the tails of all home lists of one partition; beyond it tails are written before they are full.
+    package var largestTails = 1_000_000
     /// Followers of authors kept in memory for fan-out, over all authors of one partition.
     package var followerCacheEntries = 4_000_000
     /// How long a result under a `KEY` is remembered, in microseconds of log time.

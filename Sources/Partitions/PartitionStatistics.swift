@@ -19,6 +19,8 @@ package struct PartitionStatistics: Equatable, Sendable {
     package var homeReadsComputed: UInt64 = 0
     package var homeListsBuilt: UInt64 = 0
     package var homeListsDropped: UInt64 = 0
+    /// Tweets put back into the tails of home lists when the partition was opened.
+    package var restoredTailEntries: UInt64 = 0
     /// Home pages from which removed or filtered entries were left out and others taken in their place.
     package var refilledPages: UInt64 = 0
     /// Home pages that went on below the home list, from the author lists.

@@ -101,7 +101,8 @@ import Testing
         let packed = try PackedList(stored: list.stored())
         #expect(packed.floor == list.floor)
         for id in stride(from: UInt64(0), through: 1_010, by: 5) {
-            #expect(packed.firstIndex(below: TweetID(id)) == list.firstIndex(below: TweetID(id)))
+            let expected = list.entries.firstIndex { $0.tweet < TweetID(id) } ?? list.entries.count
+            #expect(packed.firstIndex(below: TweetID(id)) == expected)
         }
         #expect(packed.entry(at: 100) == nil)
         #expect(packed.entry(at: -1) == nil)

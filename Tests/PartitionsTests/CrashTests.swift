@@ -34,6 +34,7 @@ import Testing
                         try cluster.deliver(stream, limit: 3)
                         if step % 2 == 0 { try cluster.trim(stream) }
                     }
+                    if step % 7 == 6 { try cluster.drainTails(limit: 2) }
                     if step % 11 == 10 { try cluster.flush() }
                 }
                 return true

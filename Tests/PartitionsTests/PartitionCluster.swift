@@ -45,13 +45,16 @@ final class PartitionCluster {
     private func openLog() throws {
         guard let files else { return }
         writer = try LogWriter.open(fileSystem: files, segmentBytes: 2_000) { record throws(LogError) in
-            guard let partition = partitions[record.partition], record.index > partition.appliedIndex else { return }
+            guard let partition = partitions[record.partition], partition.needs(record.index) else { return }
             do {
-                _ = try partition.apply(try LogEntry(decoding: record.payload), at: record.index)
+                _ = try partition.replay(try LogEntry(decoding: record.payload), at: record.index)
             } catch {
                 throw .inputOutput("\(error)")
             }
         }.0
+        for partition in partitions.values {
+            try partition.finishReplay()
+        }
     }
 
     private static func open(_ path: String) throws -> Database {
@@ -191,12 +194,19 @@ final class PartitionCluster {
 
     // MARK: Crashes
 
+    /// Writes some of the tails of home lists, as a node does before it flushes.
+    func drainTails(limit: Int) throws {
+        for partition in partitions.values {
+            _ = try partition.drainTails(limit: limit)
+        }
+    }
+
     func flush() throws {
         try database?.flush()
         guard let writer, let database else { return }
         var persisted: [PartitionID: LogIndex] = [:]
         for id in layout.partitions {
-            persisted[id] = try Partition.persistedAppliedIndex(of: id, in: database)
+            persisted[id] = try Partition.persistedIndex(of: id, in: database)
         }
         try writer.removeSegments { persisted[$0] ?? 0 }
     }
@@ -222,9 +232,12 @@ final class PartitionCluster {
         }
         for (id, entries) in logs {
             let partition = try partition(id)
-            for (offset, entry) in entries.enumerated() where LogIndex(offset + 1) > partition.appliedIndex {
-                _ = try partition.apply(entry, at: LogIndex(offset + 1))
+            for (offset, entry) in entries.enumerated() where partition.needs(LogIndex(offset + 1)) {
+                _ = try partition.replay(entry, at: LogIndex(offset + 1))
             }
+        }
+        for partition in partitions.values {
+            try partition.finishReplay()
         }
     }
 
@@ -252,6 +265,7 @@ extension PartitionStatistics {
         homeReadsComputed += other.homeReadsComputed
         homeListsBuilt += other.homeListsBuilt
         homeListsDropped += other.homeListsDropped
+        restoredTailEntries += other.restoredTailEntries
         refilledPages += other.refilledPages
         pagesBelowList += other.pagesBelowList
     }

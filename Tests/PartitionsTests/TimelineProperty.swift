@@ -30,6 +30,8 @@ struct TimelineProperty {
         settings.largestFollowing = 30
         settings.followerCacheEntries = 40
         settings.largestHomeLists = 8
+        settings.tailEntries = 5
+        settings.largestTails = 60
         settings.deletionSlice = 7
         cluster = try PartitionCluster(count: 4, settings: settings)
         model = SocialModel(cap: cap)
@@ -54,6 +56,7 @@ struct TimelineProperty {
                 restarts += 1
                 bookmarks = [:]
             }
+            if random.one(in: 60) { try cluster.drainTails(limit: Int.random(in: 1...5, using: &random)) }
             if random.one(in: 300) { try cluster.flush() }
             if step % 500 == 0 { try compareWithModel() }
         }

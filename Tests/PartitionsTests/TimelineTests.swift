@@ -24,7 +24,7 @@ import Testing
                 + "\(total.backfills) backfills, \(total.oldGenerationMail) mails of an old generation, "
                 + "\(total.pullSwitches) push and pull switches, \(races) removals racing delivery, "
                 + "\(total.refilledPages) refilled pages, \(total.pagesBelowList) pages below the list, "
-                + "\(restarts) restarts, \(total.lateArrivals) late arrivals, \(total.mailGaps) gaps, "
+                + "\(restarts) restarts with \(total.restoredTailEntries) entries put back into tails, \(total.lateArrivals) late arrivals, \(total.mailGaps) gaps, "
                 + "\(total.repeatedMail) repeats, \(since) honoured SINCE, "
                 + "\(total.materializedDeliveries) materialized deliveries"
         )
@@ -36,6 +36,7 @@ import Testing
         #expect(total.refilledPages > 0)
         #expect(total.pagesBelowList > 0)
         #expect(restarts > 0)
+        #expect(total.restoredTailEntries > 0)
         #expect(total.lateArrivals > 0)
         #expect(total.mailGaps > 0)
         #expect(total.repeatedMail > 0)

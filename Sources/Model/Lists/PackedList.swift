@@ -1,5 +1,5 @@
 /// A stored list read in place: for pages, which need few of its entries.
-public struct PackedList: Sendable {
+public struct PackedList: ListRun {
     private let bytes: [UInt8]
     public let cap: Int
     public let count: Int
@@ -26,19 +26,4 @@ public struct PackedList: Sendable {
 
     /// The oldest tweet of a full list, below which the list does not tell; nil while it holds all it was given.
     public var floor: TweetID? { isFull ? entry(at: count - 1)?.tweet : nil }
-
-    /// The index of the first entry older than `tweet`, in O(log n).
-    public func firstIndex(below tweet: TweetID) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if let entry = entry(at: middle), entry.tweet < tweet {
-                high = middle
-            } else {
-                low = middle + 1
-            }
-        }
-        return low
-    }
 }

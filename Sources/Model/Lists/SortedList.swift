@@ -42,21 +42,6 @@ public struct SortedList: Hashable, Sendable {
         entries = SortedList.join(entries, [entry], cap: cap)
     }
 
-    /// The position of the first entry older than `tweet`, in O(log n).
-    public func firstIndex(below tweet: TweetID) -> Int {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].tweet < tweet {
-                high = middle
-            } else {
-                low = middle + 1
-            }
-        }
-        return low
-    }
-
     /// Sorts newest first, joins what is there twice, trims.
     static func normalized(_ entries: [ListEntry], cap: Int) -> [ListEntry] {
         guard entries.count > 1 else { return entries }

@@ -8,14 +8,35 @@ public enum SortedListMerge {
         existing: UnsafeRawBufferPointer?,
         operands: [UnsafeRawBufferPointer]
     ) throws(BinaryDecodingError) -> [UInt8] {
-        let base = try existing.map { stored throws(BinaryDecodingError) in try SortedList(stored: stored) }
-        var cap = base?.cap ?? 1
+        var cap = 1
         var added: [ListEntry] = []
         for operand in operands {
             cap = max(cap, try SortedList.append(stored: operand, to: &added))
         }
-        let normalized = SortedList.normalized(added, cap: cap)
-        let entries = base.map { SortedList.join($0.entries, normalized, cap: cap) } ?? normalized
-        return SortedList(cap: cap, normalized: entries).stored()
+        guard let existing else {
+            return SortedList(cap: cap, normalized: SortedList.normalized(added, cap: cap)).stored()
+        }
+        cap = max(cap, try PackedListHeader(existing).cap)
+        let newer = SortedList(cap: cap, normalized: SortedList.normalized(added, cap: cap))
+        if let prepended = try newer.prepended(toStored: existing) { return prepended }
+        let base = try SortedList(stored: existing)
+        return SortedList(cap: cap, normalized: SortedList.join(base.entries, newer.entries, cap: cap)).stored()
+    }
+}
+
+extension SortedList {
+    /// This list with a stored one behind it, its entries copied as they are, without reading each: most operands are
+    /// newer than what is stored.
+    ///
+    /// - Returns: nil where they overlap.
+    fileprivate func prepended(toStored stored: UnsafeRawBufferPointer) throws(BinaryDecodingError) -> [UInt8]? {
+        let header = try PackedListHeader(stored)
+        guard let oldest = entries.last, header.count > 0,
+            ListEntry(stored: stored, at: SortedList.headerSize).tweet < oldest.tweet
+        else { return nil }
+        let kept = min(header.count, cap - entries.count) * ListEntry.storedSize
+        var bytes = self.stored()
+        bytes.append(contentsOf: stored[SortedList.headerSize..<(SortedList.headerSize + kept)])
+        return bytes
     }
 }

@@ -3,12 +3,16 @@ internal import Model
 /// Authors whom users of this partition follow, wherever the authors are.
 extension Partition {
     func presence(of author: UserID) throws(PartitionFailure) -> AuthorPresence? {
-        try transaction.record(keys.of(.presence, author.rawValue))
+        if let cached = presences[author] { return cached }
+        let stored: AuthorPresence? = try transaction.record(keys.of(.presence, author.rawValue))
+        presences[author] = stored
+        return stored
     }
 
     /// Stores how many follow the author here, and decides whether they are pushed or pulled.
     func put(_ presence: AuthorPresence, of author: UserID) throws(PartitionFailure) {
         transaction.put(keys.of(.presence, author.rawValue), presence)
+        presences[author] = presence
         let isPulled = pulledAuthors.contains(author)
         let limit = UInt64(settings.pullThreshold)
         if !isPulled, presence.followers > limit {
@@ -29,6 +33,7 @@ extension Partition {
             return false
         }
         transaction.delete(keys.of(.presence, author.rawValue))
+        presences[author] = nil
         localFollowers.forget(author)
         if pulledAuthors.remove(author) != nil {
             transaction.delete(keys.of(.pullState, author.rawValue))

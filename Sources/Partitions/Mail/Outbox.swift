@@ -20,6 +20,24 @@ package final class Outbox {
         var acknowledged: UInt64 = 0
         var lastSequence: UInt64 = 0
         var waiting: Deque<Waiting> = []
+
+        /// - Returns: whether the destination has not taken it yet.
+        mutating func enqueue(_ message: MailMessage, sequence: UInt64) -> Bool {
+            let isUntaken = sequence > acknowledged
+            if isUntaken {
+                waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, message: message))
+            }
+            lastSequence = max(lastSequence, sequence)
+            return isUntaken
+        }
+
+        /// - Returns: the sequences of the letters that were waiting and are taken now.
+        mutating func take(upTo sequence: UInt64) -> [UInt64] {
+            acknowledged = sequence
+            let taken = waiting.prefix { $0.sequence <= sequence }.map(\.sequence)
+            waiting.removeFirst(taken.count)
+            return taken
+        }
     }
 
     private let keys: Keys
@@ -60,15 +78,7 @@ package final class Outbox {
     private func enqueue(_ message: MailMessage, sequence: UInt64, to destinations: [PartitionID]) {
         var untakenCount = 0
         for destination in destinations {
-            var stream = streams[destination] ?? Stream()
-            if sequence > stream.acknowledged {
-                stream.waiting.append(
-                    Waiting(sequence: sequence, predecessor: stream.lastSequence, message: message)
-                )
-                untakenCount += 1
-            }
-            stream.lastSequence = max(stream.lastSequence, sequence)
-            streams[destination] = stream
+            if streams[destination, default: Stream()].enqueue(message, sequence: sequence) { untakenCount += 1 }
         }
         untaken[sequence] = untakenCount
     }
@@ -91,11 +101,6 @@ package final class Outbox {
     package func isPossible(_ sequence: UInt64, from destination: PartitionID) -> Bool {
         guard let stream = streams[destination] else { return sequence == 0 }
         return sequence >= stream.acknowledged && sequence <= stream.lastSequence
-    }
-
-    /// How many letters to a destination, up to the one numbered `sequence`, no trim has taken away yet.
-    package func waitingCount(for destination: PartitionID, upTo sequence: UInt64) -> Int {
-        streams[destination]?.waiting.partitioningIndex { $0.sequence > sequence } ?? 0
     }
 
     /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
@@ -143,19 +148,16 @@ package final class Outbox {
     /// Applies that destinations have taken letters: what all of its destinations have is removed.
     func trim(_ receipts: [MailReceipt], in transaction: Transaction) {
         for receipt in receipts {
-            guard var stream = streams[receipt.partition], stream.incarnation == receipt.incarnation,
+            guard let stream = streams[receipt.partition], stream.incarnation == receipt.incarnation,
                 receipt.sequence > stream.acknowledged, receipt.sequence <= stream.lastSequence
             else { continue }
-            stream.acknowledged = receipt.sequence
-            while let first = stream.waiting.first, first.sequence <= receipt.sequence {
-                stream.waiting.removeFirst()
-                let left = (untaken[first.sequence] ?? 1) - 1
-                untaken[first.sequence] = left > 0 ? left : nil
+            for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
+                let left = (untaken[sequence] ?? 1) - 1
+                untaken[sequence] = left > 0 ? left : nil
                 if left <= 0 {
-                    transaction.delete(keys.of(.outbox, first.sequence))
+                    transaction.delete(keys.of(.outbox, sequence))
                 }
             }
-            streams[receipt.partition] = stream
             transaction.put(keys.of(.outboxStream, UInt64(receipt.partition.rawValue)), receipt)
         }
     }

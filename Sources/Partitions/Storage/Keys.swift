@@ -25,6 +25,7 @@ enum KeyKind: UInt8 {
     case idempotency = 21
     case idempotencyByTime = 22
     case deletion = 23
+    case drainedIndex = 24
 }
 
 /// Builds a partition's keys: 2 bytes of partition, 1 of kind, then the parts, integers big-endian so that they sort.

@@ -55,11 +55,7 @@ final class Transaction {
     }
 
     func commit() throws(PartitionFailure) {
-        do throws(StoreError) {
-            try database.write(batch)
-        } catch {
-            throw .store(error)
-        }
+        try database.commit(batch)
         overlay.removeAll(keepingCapacity: true)
         batch.clear()
     }
@@ -75,6 +71,14 @@ func decode<Record: BinaryDecodable>(_ bytes: [UInt8]) throws(PartitionFailure) 
 }
 
 extension Database {
+    func commit(_ batch: WriteBatch) throws(PartitionFailure) {
+        do throws(StoreError) {
+            try write(batch)
+        } catch {
+            throw .store(error)
+        }
+    }
+
     func read(_ key: [UInt8]) throws(PartitionFailure) -> [UInt8]? {
         do throws(StoreError) {
             return try value(for: key)

@@ -4,30 +4,75 @@ internal import Store
 /// The readers who have a home list here: a cache, kept in the store beside its lists so that it outlives a restart.
 ///
 /// A list holds the newest tweets of the reader and of everyone they follow, unfiltered, except of the authors that
-/// its header names as lacking. It is built by a read, kept up by every entry, and dropped by any change that it
-/// could not take in.
+/// it names as lacking. It is built by a read, kept up by every entry, and dropped by any change that it could not
+/// take in. Its newest entries are a tail in memory, so that a delivery costs an append and not a write; full tails
+/// are written with the entry that filled them, and a drain writes all of them.
 final class HomeLists {
-    struct Header {
+    struct HomeList {
         /// The entry after which the list was built: it is complete since then.
         let builtAt: LogIndex
         /// Followed authors whose tweets are not in the list, because they are pulled.
         let lacking: [UserID]
         var lastRead: Milliseconds
+        /// What is in the list and not in the store yet.
+        var tail = ListTail()
+
+        /// What an entry has changed about a tail.
+        fileprivate enum Change {
+            case none
+            case joined
+            case added(count: Int)
+        }
+
+        fileprivate mutating func push(_ entry: ListEntry, builtBefore: LogIndex) -> Change {
+            guard builtAt < builtBefore else { return .none }
+            return tail.insert(entry) ? .added(count: tail.count) : .joined
+        }
+    }
+
+    /// A walk over the lists that had a tail when it began.
+    struct Drain {
+        /// The last entry applied before the drain began: at its end the store has what every entry up to here added.
+        let began: LogIndex
+        let readers: Set<UserID>
+        var position: Set<UserID>.Index
+    }
+
+    /// A step of a drain.
+    struct DrainSlice {
+        fileprivate let drain: Drain
+        fileprivate let isFirst: Bool
+        fileprivate let readers: [UserID]
+        let isLast: Bool
     }
 
     private let keys: Keys
     private let limit: Int
-    private var headers: [UserID: Header] = [:]
-    /// What the entry being applied adds to lists: one operand a list, however many tweets an entry brings.
-    private var pushed: [UserID: [ListEntry]] = [:]
+    private let cap: Int
+    private let largestTail: Int
+    private var lists: [UserID: HomeList] = [:]
+    /// Lists whose tail has become full with the entry being applied.
+    private var full: [UserID] = []
+    /// Lists that have had a tail since the last drain began.
+    private var undrained: Set<UserID> = []
+    private var drain: Drain?
+    /// Lists that are dropped, and whose deletion the store has not taken yet.
+    private var undeleted: Set<UserID> = []
+    /// Entries in all tails.
+    private(set) var tailEntries = 0
+    /// The store's lists have everything that entries up to this one added.
+    private(set) var drainedIndex: LogIndex
 
-    /// - Parameter limit: how many lists there may be.
-    init(database: Database, keys: Keys, limit: Int) throws(PartitionFailure) {
+    init(database: Database, keys: Keys, settings: PartitionSettings) throws(PartitionFailure) {
         self.keys = keys
-        self.limit = max(1, limit)
+        limit = max(1, settings.largestHomeLists)
+        cap = settings.listCap
+        // A tail must not trim its list by more than the list holds.
+        largestTail = max(1, min(settings.tailEntries, settings.listCap / 2))
+        drainedIndex = try HomeLists.drainedIndex(try database.read(keys.of(.drainedIndex)))
         try database.forEach(prefix: keys.of(.homeHeader)) { key, value throws(PartitionFailure) in
             let stored: StoredHeader = try decode(value)
-            headers[UserID(try Keys.integer(key))] = Header(
+            lists[UserID(try Keys.integer(key))] = HomeList(
                 builtAt: stored.builtAt,
                 lacking: stored.lacking,
                 lastRead: 0
@@ -36,60 +81,112 @@ final class HomeLists {
         }
     }
 
-    var isEmpty: Bool { headers.isEmpty }
-    var count: Int { headers.count }
+    static func drainedIndex(_ stored: [UInt8]?) throws(PartitionFailure) -> LogIndex {
+        guard let stored else { return 0 }
+        let index: StoredIndex = try decode(stored)
+        return index.value
+    }
 
-    func contains(_ reader: UserID) -> Bool { headers[reader] != nil }
+    var isEmpty: Bool { lists.isEmpty }
+    var count: Int { lists.count }
 
-    /// The header of a reader's list, noting the read.
-    func header(of reader: UserID, now: Milliseconds) -> Header? {
-        guard var header = headers[reader] else { return nil }
-        // Written only when it matters: a store per read would cost more than the read.
-        if now > header.lastRead &+ 1000 || now < header.lastRead {
-            header.lastRead = now
-            headers[reader] = header
-        }
-        return header
+    /// A reader's list, noting the read.
+    func list(of reader: UserID, now: Milliseconds) -> HomeList? {
+        guard let index = lists.index(forKey: reader) else { return nil }
+        lists.values[index].lastRead = now
+        return lists.values[index]
     }
 
     /// Stores a list that was just built.
-    func store(_ list: SortedList, _ header: Header, of reader: UserID, in batch: WriteBatch) {
-        if headers.count >= limit { dropOldest(in: batch) }
-        let stored = StoredHeader(builtAt: header.builtAt, lacking: header.lacking)
-        batch.put(keys.of(.homeHeader, reader.rawValue), stored.encoded())
-        batch.put(keys.of(.homeList, reader.rawValue), list.stored())
-        headers[reader] = header
+    func store(_ entries: SortedList, _ list: HomeList, of reader: UserID, in batch: WriteBatch) {
+        if lists.count >= limit { dropOldest() }
+        writeDeletions(in: batch)
+        let header = StoredHeader(builtAt: list.builtAt, lacking: list.lacking)
+        batch.put(keys.of(.homeHeader, reader.rawValue), header.encoded())
+        batch.put(keys.of(.homeList, reader.rawValue), entries.stored())
+        lists[reader] = list
     }
 
     /// A list could not be stored.
     func forget(_ reader: UserID) {
-        headers[reader] = nil
+        tailEntries -= lists.removeValue(forKey: reader)?.tail.count ?? 0
     }
+
+    // MARK: Tails
 
     /// Adds to a reader's list, if there is one, with the entry being applied.
     ///
+    /// - Parameter builtBefore: adds to lists built before this entry only.
     /// - Returns: whether there is one.
-    func push(_ entry: ListEntry, to reader: UserID) -> Bool {
-        guard headers[reader] != nil else { return false }
-        pushed[reader, default: []].append(entry)
-        return true
+    func push(_ entry: ListEntry, to reader: UserID, builtBefore: LogIndex = .max) -> Bool {
+        guard let index = lists.index(forKey: reader) else { return false }
+        // One access in place: copying the list out would count references for every delivery.
+        switch lists.values[index].push(entry, builtBefore: builtBefore) {
+        case .none: return false
+        case .joined: return true
+        case .added(let count):
+            tailEntries += 1
+            if count == 1 { undrained.insert(reader) }
+            if count == largestTail { full.append(reader) }
+            return true
+        }
     }
 
-    /// Writes what the entry being applied has added to the lists that it has not dropped since.
-    func writePushed(cap: Int, in transaction: Transaction) {
-        guard !pushed.isEmpty else { return }
-        for (reader, entries) in pushed where headers[reader] != nil {
-            transaction.merge(
-                keys.of(.homeList, reader.rawValue),
-                SortedList(cap: cap, entries: entries).stored()
-            )
+    /// Writes the tails that the entry being applied has filled.
+    func writeFullTails(in transaction: Transaction) {
+        for reader in full {
+            guard let tail = lists[reader]?.tail, !tail.isEmpty else { continue }
+            transaction.merge(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
+            clearTail(of: reader)
         }
-        pushed.removeAll(keepingCapacity: true)
+        full.removeAll(keepingCapacity: true)
     }
+
+    /// Puts the next tails of the drain under way, or of a new one, into a batch. To be followed by `finish` once the
+    /// batch is written, and by nothing where it could not be.
+    func nextSlice(appliedIndex: LogIndex, limit: Int, in batch: WriteBatch) -> DrainSlice {
+        var drain = self.drain ?? Drain(began: appliedIndex, readers: undrained, position: undrained.startIndex)
+        var readers: [UserID] = []
+        while readers.count < limit, drain.position < drain.readers.endIndex {
+            readers.append(drain.readers[drain.position])
+            drain.readers.formIndex(after: &drain.position)
+        }
+        for reader in readers {
+            guard let tail = lists[reader]?.tail, !tail.isEmpty else { continue }
+            batch.merge(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
+        }
+        let slice = DrainSlice(
+            drain: drain,
+            isFirst: self.drain == nil,
+            readers: readers,
+            isLast: drain.position == drain.readers.endIndex
+        )
+        if slice.isLast { batch.put(keys.of(.drainedIndex), StoredIndex(value: drain.began).encoded()) }
+        return slice
+    }
+
+    /// The slice is in the store.
+    func finish(_ slice: DrainSlice) {
+        if slice.isFirst { undrained = [] }
+        for reader in slice.readers {
+            clearTail(of: reader)
+        }
+        if slice.isLast { drainedIndex = slice.drain.began }
+        drain = slice.isLast ? nil : slice.drain
+    }
+
+    private func clearTail(of reader: UserID) {
+        guard let index = lists.index(forKey: reader) else { return }
+        tailEntries -= lists.values[index].tail.count
+        lists.values[index].tail.removeAll()
+    }
+
+    // MARK: Dropping
 
     /// Drops a reader's list, if there is one, with the entry being applied.
     func drop(_ reader: UserID, in transaction: Transaction, _ statistics: inout PartitionStatistics) {
-        guard headers.removeValue(forKey: reader) != nil else { return }
+        guard lists[reader] != nil else { return }
+        forget(reader)
         transaction.delete(keys.of(.homeHeader, reader.rawValue))
         transaction.delete(keys.of(.homeList, reader.rawValue))
         statistics.homeListsDropped += 1
@@ -99,24 +196,36 @@ final class HomeLists {
     ///
     /// - Returns: how many were dropped, at most `limit`.
     func dropUnread(since horizon: Milliseconds, startedAt: Milliseconds, limit: Int, in batch: WriteBatch) -> Int {
-        let victims = headers.lazy.filter { max($0.value.lastRead, startedAt) < horizon }.prefix(limit).map(\.key)
-        for reader in Array(victims) {
-            remove(reader, in: batch)
+        let victims = Array(
+            lists.lazy.filter { max($0.value.lastRead, startedAt) < horizon }.prefix(limit).map(\.key)
+        )
+        for reader in victims {
+            forget(reader)
+            undeleted.insert(reader)
         }
+        writeDeletions(in: batch)
         return victims.count
     }
 
     /// Of a few lists, drops the one read longest ago: an approximation of least recently used, as in Redis.
-    private func dropOldest(in batch: WriteBatch) {
-        let sample = headers.prefix(8)
+    private func dropOldest() {
+        let sample = lists.prefix(8)
         guard let oldest = sample.min(by: { $0.value.lastRead < $1.value.lastRead }) else { return }
-        remove(oldest.key, in: batch)
+        forget(oldest.key)
+        undeleted.insert(oldest.key)
     }
 
-    private func remove(_ reader: UserID, in batch: WriteBatch) {
-        headers.removeValue(forKey: reader)
-        batch.delete(keys.of(.homeHeader, reader.rawValue))
-        batch.delete(keys.of(.homeList, reader.rawValue))
+    /// Deletes what is dropped and still in the store: a list that came back after a restart would lack what it
+    /// missed. To be followed by `deletionsWritten` once the batch is written.
+    private func writeDeletions(in batch: WriteBatch) {
+        for reader in undeleted {
+            batch.delete(keys.of(.homeHeader, reader.rawValue))
+            batch.delete(keys.of(.homeList, reader.rawValue))
+        }
+    }
+
+    func deletionsWritten() {
+        undeleted = []
     }
 }
 
@@ -137,5 +246,21 @@ private struct StoredHeader: BinaryCodable {
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         builtAt = try reader.readVariable()
         lacking = try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() }
+    }
+}
+
+private struct StoredIndex: BinaryCodable {
+    let value: LogIndex
+
+    init(value: LogIndex) {
+        self.value = value
+    }
+
+    func encode(into writer: inout BinaryWriter) {
+        writer.writeVariable(value)
+    }
+
+    init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        value = try reader.readVariable()
     }
 }

@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 internal import Store
 
 /// Reading a home timeline: from the reader's list, which a read builds where there is none, and below it from the
@@ -8,16 +8,17 @@ internal import Store
 /// newest first, less the removed and the replies to people whom the reader does not follow.
 extension Partition {
     func home(_ query: HomeQuery, now: Milliseconds) throws(PartitionFailure) -> Result<Answer, Refusal> {
-        guard try user(query.reader) != nil else { return .failure(.notFound(query.reader)) }
         var page = HomePage(query)
         var isSinceHonoured = false
-        if let header = homeLists.header(of: query.reader, now: now) {
+        if let list = homeLists.list(of: query.reader, now: now) {
             statistics.homeReadsFromList += 1
-            isSinceHonoured = try readList(header, into: &page)
+            isSinceHonoured = try read(list, into: &page)
         } else {
+            // Who has a list is there: deleting a user drops it.
+            guard try user(query.reader) != nil else { return .failure(.notFound(query.reader)) }
             statistics.homeReadsComputed += 1
-            if let header = try build(query.reader, now: now) {
-                isSinceHonoured = try readList(header, into: &page)
+            if let list = try build(query.reader, now: now) {
+                isSinceHonoured = try read(list, into: &page)
             } else {
                 try readAuthorLists(into: &page)
             }
@@ -32,23 +33,27 @@ extension Partition {
         )
     }
 
-    /// Reads the stored list with the lists of the authors it lacks, then goes on below its floor.
+    /// Reads the stored list with its tail and the lists of the authors it lacks, then goes on below its floor.
     ///
     /// - Returns: whether the page holds only what arrived after `query.since`.
-    private func readList(_ header: HomeLists.Header, into page: inout HomePage) throws(PartitionFailure) -> Bool {
-        guard let list = try packedList(.homeList, of: page.query.reader) else {
+    private func read(_ list: HomeLists.HomeList, into page: inout HomePage) throws(PartitionFailure) -> Bool {
+        guard let stored = try packedList(.homeList, of: page.query.reader) else {
             throw .broken("reader \(page.query.reader) has a home list header and no list")
         }
-        let isSinceHonoured = canHonourSince(page.query.since, header, list)
+        let listFloor = floor(of: stored, with: list.tail)
+        let isSinceHonoured = canHonourSince(page.query.since, builtAt: list.builtAt, floor: listFloor)
         page.arrivedAfter = isSinceHonoured ? page.query.since?.index : nil
-        var sources = [TimelineMerge.Source(list: list, isOwn: false, before: page.query.before)]
-        for author in header.lacking {
+        var sources = [TimelineMerge.Source(list: stored, isOwn: false, before: page.query.before)]
+        if !list.tail.isEmpty {
+            sources.append(TimelineMerge.Source(list: list.tail, isOwn: false, before: page.query.before))
+        }
+        for author in list.lacking {
             guard let lacking = try packedList(.authorList, of: author) else { continue }
             sources.append(TimelineMerge.Source(list: lacking, isOwn: false, before: page.query.before))
         }
         var merge = TimelineMerge(sources)
         // What arrived since a position is above the floor, or in the lists that are not part of the home list.
-        let floor = isSinceHonoured ? nil : list.floor
+        let floor = isSinceHonoured ? nil : listFloor
         while !page.isComplete, let newest = merge.newest {
             if let floor, newest < floor { break }
             guard let entry = merge.next() else { break }
@@ -62,14 +67,22 @@ extension Partition {
         return isSinceHonoured
     }
 
+    /// Below this tweet a list with its tail does not tell; nil while they hold all they were given.
+    ///
+    /// Taking in a tail of n entries trims at most n from the stored list, so what is above its n-th last is there.
+    private func floor(of stored: PackedList, with tail: ListTail) -> TweetID? {
+        guard stored.count + tail.count >= stored.cap else { return nil }
+        return stored.entry(at: max(0, stored.cap - tail.count - 1))?.tweet
+    }
+
     /// Whether the list has stood, whole, since the position: nothing that arrived after it can be missing.
-    private func canHonourSince(_ since: Position?, _ header: HomeLists.Header, _ list: PackedList) -> Bool {
+    private func canHonourSince(_ since: Position?, builtAt: LogIndex, floor: TweetID?) -> Bool {
         guard let since, since.incarnation == incarnation, since.index <= meta.appliedIndex,
-            header.builtAt <= since.index
+            builtAt <= since.index
         else { return false }
         // A full list may have trimmed a tweet that arrived late, but none that arrived later than the bound on
         // lateness allows: those drop the list.
-        guard let floor = list.floor else { return true }
+        guard let floor else { return true }
         return Snowflake.time(of: floor.rawValue) * 1000 + settings.lateArrivalMicroseconds < since.time
     }
 
@@ -125,7 +138,7 @@ extension Partition {
     /// Builds and stores a reader's home list, so that entries keep it up from now on.
     ///
     /// - Returns: nil where the store takes nothing, on a full disk: a cache must not stop a read.
-    private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.Header? {
+    private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.HomeList? {
         let lacking = try pulledAuthors.isEmpty ? [] : followed(by: reader).filter { pulledAuthors.contains($0) }
         var merge = TimelineMerge(try authorSources(of: reader, before: nil, excluding: Set(lacking)))
         var entries: [ListEntry] = []
@@ -133,52 +146,20 @@ extension Partition {
             entries.append(entry)
         }
         let batch = WriteBatch()
-        let header = HomeLists.Header(builtAt: meta.appliedIndex, lacking: lacking, lastRead: now)
-        homeLists.store(SortedList(cap: settings.listCap, entries: entries), header, of: reader, in: batch)
+        let list = HomeLists.HomeList(builtAt: meta.appliedIndex, lacking: lacking, lastRead: now)
+        homeLists.store(SortedList(cap: settings.listCap, entries: entries), list, of: reader, in: batch)
         statistics.homeListsBuilt += 1
         do throws(PartitionFailure) {
-            try write(batch)
+            try database.commit(batch)
         } catch {
             homeLists.forget(reader)
             return nil
         }
-        return header
+        homeLists.deletionsWritten()
+        return list
     }
 
-    /// Drops home lists that nobody has read since `horizon`, a bounded number at a time.
-    ///
-    /// - Parameter startedAt: when the process started; lists from before count as read then.
-    /// - Returns: whether there may be more.
-    package func dropUnreadHomeLists(
-        since horizon: Milliseconds,
-        startedAt: Milliseconds
-    ) throws(PartitionFailure) -> Bool {
-        let batch = WriteBatch()
-        let slice = 1000
-        let dropped = homeLists.dropUnread(since: horizon, startedAt: startedAt, limit: slice, in: batch)
-        statistics.homeListsDropped += UInt64(dropped)
-        if dropped > 0 { try write(batch) }
-        return dropped == slice
-    }
-
-    /// How many readers have a home list.
-    package var homeListCount: Int { homeLists.count }
-
-    /// Forgets a reader's home list. For tests: no answer changes.
-    package func dropHomeList(of reader: UserID) throws(PartitionFailure) {
-        homeLists.drop(reader, in: transaction, &statistics)
-        try transaction.commit()
-    }
-
-    private func write(_ batch: WriteBatch) throws(PartitionFailure) {
-        do throws(StoreError) {
-            try database.write(batch)
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    private func packedList(_ kind: KeyKind, of owner: UserID) throws(PartitionFailure) -> PackedList? {
+    func packedList(_ kind: KeyKind, of owner: UserID) throws(PartitionFailure) -> PackedList? {
         guard let bytes = try database.read(keys.of(kind, owner.rawValue)) else { return nil }
         do throws(BinaryDecodingError) {
             return try PackedList(stored: bytes)

@@ -4,12 +4,12 @@ internal import Model
 struct TimelineMerge {
     /// One list on its way through the merge.
     struct Source {
-        let list: PackedList
+        let list: any ListRun
         /// Whether it is the reader's own: they see all of it, whoever they reply to.
         let isOwn: Bool
         var index: Int
 
-        init(list: PackedList, isOwn: Bool, before: TweetID?) {
+        init(list: any ListRun, isOwn: Bool, before: TweetID?) {
             self.list = list
             self.isOwn = isOwn
             index = before.map { list.firstIndex(below: $0) } ?? 0
@@ -21,14 +21,19 @@ struct TimelineMerge {
         }
     }
 
+    private struct Node {
+        var head: ListEntry
+        var source: Source
+    }
+
     /// A binary heap by the newest entry of each source.
-    private var heap: [(head: ListEntry, source: Source)] = []
+    private var heap: [Node] = []
 
     init(_ sources: [Source]) {
         heap.reserveCapacity(sources.count)
         for source in sources {
             guard let head = source.entry else { continue }
-            heap.append((head, source))
+            heap.append(Node(head: head, source: source))
         }
         for index in (0..<(heap.count / 2)).reversed() {
             siftDown(from: index)
@@ -36,13 +41,14 @@ struct TimelineMerge {
     }
 
     /// The id of the entry that `next` will return.
-    var newest: TweetID? { heap.first?.head.tweet }
+    var newest: TweetID? { heap.isEmpty ? nil : heap[0].head.tweet }
 
     mutating func next() -> ListEntry? {
-        guard var entry = heap.first?.head else { return nil }
+        guard !heap.isEmpty else { return nil }
+        var entry = heap[0].head
         advance()
-        while let other = heap.first?.head, other.tweet == entry.tweet {
-            entry = entry.joined(with: other)
+        while !heap.isEmpty, heap[0].head.tweet == entry.tweet {
+            entry = entry.joined(with: heap[0].head)
             advance()
         }
         return entry

@@ -10,6 +10,7 @@ struct BenchCommand: AsyncParsableCommand {
     enum Workload: String, ExpressibleByArgument, CaseIterable {
         case fanout
         case home
+        case posts
         case mixed
     }
 
@@ -21,7 +22,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     @OptionGroup var options: RouterOptions
 
-    @Argument(help: "Workloads: fanout, home, mixed. All of them where none is named.")
+    @Argument(help: "Workloads: fanout, home, posts, mixed. All of them where none is named.")
     var workloads: [Workload] = []
 
     @Option(name: .long, help: "Users of the standard graph.")
@@ -33,7 +34,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Pages of home.")
     var pages: Int = 200_000
 
-    @Option(name: .long, help: "Seconds of each part of mixed at a fixed rate.")
+    @Option(name: .long, help: "Seconds of each part of posts and mixed at a fixed rate.")
     var seconds: Double = 10
 
     @Option(name: .long, help: "Connections to the router.")
@@ -73,6 +74,7 @@ struct BenchCommand: AsyncParsableCommand {
             switch workload {
             case .fanout: reports.append(try await bench.fanout(posts: posts))
             case .home: reports.append(try await bench.home(pages: pages))
+            case .posts: reports.append(try await bench.posts(seconds: seconds))
             case .mixed: reports.append(try await bench.mixed(seconds: seconds))
             }
         }

@@ -1,0 +1,95 @@
+package import Model
+package import Store
+
+/// Bringing a partition up to date with its log when it is opened.
+extension Partition {
+    /// The last entry that nothing would be missing of after a crash now: the log is needed from behind it.
+    package static func persistedIndex(of id: PartitionID, in database: Database) throws(PartitionFailure) -> LogIndex {
+        let keys = Keys(partition: id)
+        let meta: [UInt8]?
+        let drained: [UInt8]?
+        do throws(StoreError) {
+            meta = try database.persistedValue(for: keys.of(.meta))
+            drained = try database.persistedValue(for: keys.of(.drainedIndex))
+        } catch {
+            throw .store(error)
+        }
+        return min(try appliedIndex(meta), try HomeLists.drainedIndex(drained))
+    }
+
+    private static func appliedIndex(_ stored: [UInt8]?) throws(PartitionFailure) -> LogIndex {
+        guard let stored else { return 0 }
+        let meta: PartitionMeta = try decode(stored)
+        return meta.appliedIndex
+    }
+
+    /// Whether the store may lack something of an entry.
+    package func needs(_ index: LogIndex) -> Bool {
+        index > min(meta.appliedIndex, homeLists.drainedIndex)
+    }
+
+    /// Takes an entry of the log while the partition is opened: applies it, or, where the store has its effects on the
+    /// truth, notes which home lists may lack it.
+    ///
+    /// - Returns: whether it was applied.
+    package func replay(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Bool {
+        guard index <= meta.appliedIndex else {
+            try restoreTails()
+            _ = try apply(entry, at: index)
+            return true
+        }
+        if index > homeLists.drainedIndex { missedAuthors.formUnion(entry.command.authorsOfTweets) }
+        return false
+    }
+
+    /// All entries of the log are replayed.
+    package func finishReplay() throws(PartitionFailure) {
+        try restoreTails()
+        while try !drainTails() {}
+    }
+
+    /// Puts back into home lists what was in their tails. The author lists have it all, and a list that stands has
+    /// had the same followed authors, pushed, since it was built: any change of those drops it.
+    private func restoreTails() throws(PartitionFailure) {
+        let drained = homeLists.drainedIndex
+        for author in missedAuthors.sorted() {
+            guard let list = try packedList(.authorList, of: author) else { continue }
+            let followers = try pulledAuthors.contains(author) ? [] : localFollowers.of(author)
+            for index in 0..<list.count {
+                guard let entry = list.entry(at: index), entry.arrival > drained else { continue }
+                restore(entry.withoutReplyTo(), to: author)
+                for follower in followers {
+                    restore(entry, to: follower)
+                }
+            }
+            homeLists.writeFullTails(in: transaction)
+            try transaction.commit()
+        }
+        missedAuthors = []
+    }
+
+    private func restore(_ entry: ListEntry, to reader: UserID) {
+        if homeLists.push(entry, to: reader, builtBefore: entry.arrival) { statistics.restoredTailEntries += 1 }
+    }
+}
+
+extension Command {
+    /// Whose author lists the command adds tweets to, or marks them in.
+    fileprivate var authorsOfTweets: [UserID] {
+        switch self {
+        case .postTweet(let command): [command.author]
+        case .deleteTweet(let command): [command.author]
+        case .receiveMail(let letters): letters.compactMap(\.message.authorOfTweet)
+        default: []
+        }
+    }
+}
+
+extension MailMessage {
+    fileprivate var authorOfTweet: UserID? {
+        switch self {
+        case .delivery(let author, _, _), .removal(let author, _): author
+        default: nil
+        }
+    }
+}
