@@ -64,8 +64,7 @@ final class Replica {
     private var inFlight: Deque<(entry: LogEntry, origin: Origin)> = []
     private var actors = ActorQueue<Work>()
     private var waiters: [Settlement: [Waiter]] = [:]
-    private var lastTime: Microseconds
-    private var lastID: UInt64
+    private var stamp: EntryStamp
     private var isApplyScheduled = false
     private var isDraining = false
     private var deletionsUnderWay: Set<UserID> = []
@@ -79,8 +78,7 @@ final class Replica {
         self.host = host
         self.limit = limit
         progress = ReplicaProgress(recovered: partition.appliedIndex)
-        lastTime = partition.lastTime
-        lastID = partition.lastID
+        stamp = EntryStamp(continuing: partition)
     }
 
     var positions: ReplicaProgress { progress }
@@ -171,14 +169,7 @@ final class Replica {
     }
 
     private func append(_ command: Command, _ origin: Origin) {
-        let now = host.clock.now()
-        lastTime = max(now, lastTime + 1)
-        var id: UInt64 = 0
-        if command.mintsID {
-            lastID = Snowflake.next(after: lastID, at: now / 1000, partition: partition.id)
-            id = lastID
-        }
-        let entry = LogEntry(time: lastTime, mintedID: id, command: command)
+        let entry = stamp.entry(command, now: host.clock.now())
         let index = progress.append()
         inFlight.append((entry, origin))
         host.append(LogRecord(partition: partition.id, epoch: epoch, index: index, payload: entry.encoded()))

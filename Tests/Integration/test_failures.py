@@ -224,7 +224,7 @@ def test_bench_checks_what_it_measures(own, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     names = {(figure["workload"], figure["figure"]) for figure in json.loads(figures.read_text())}
     assert ("fanout", "deliveries") in names and ("home", "pages of ids") in names
-    assert ("mixed", "posts at half of most p99") in names
+    assert ("posts", "half of most p99") in names
     assert ("mixed", "half of most, post to visible p99") in names
 
 

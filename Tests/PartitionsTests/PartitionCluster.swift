@@ -23,6 +23,7 @@ final class PartitionCluster {
     private var writer: LogWriter?
     /// Every entry ever applied: what a real node's log holds.
     private var logs: [PartitionID: [LogEntry]] = [:]
+    private var stamps: [PartitionID: EntryStamp] = [:]
     private var taken: [Stream: UInt64] = [:]
     private var settled: [Settlement: Result<Answer, Refusal>] = [:]
     /// Counts of runs that ended with a crash.
@@ -91,9 +92,9 @@ final class PartitionCluster {
     func apply(_ command: Command, in id: PartitionID) throws -> Outcome {
         let partition = try partition(id)
         time += 1
-        let minted =
-            command.mintsID ? Snowflake.next(after: partition.lastID, at: time / 1_000, partition: id) : 0
-        let entry = LogEntry(time: max(time, partition.lastTime + 1), mintedID: minted, command: command)
+        var stamp = stamps[id] ?? EntryStamp(continuing: partition)
+        let entry = stamp.entry(command, now: time)
+        stamps[id] = stamp
         if let writer {
             let index = partition.appliedIndex + 1
             try writer.append([LogRecord(partition: id, epoch: 1, index: index, payload: entry.encoded())])
@@ -220,6 +221,7 @@ final class PartitionCluster {
             past.add(partition.statistics)
         }
         partitions = [:]
+        stamps = [:]
         taken = [:]
         // Closing the database writes nothing out: what is found then is what a crash leaves.
         database = nil

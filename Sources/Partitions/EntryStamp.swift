@@ -1,0 +1,23 @@
+package import Model
+
+/// Gives commands their time and their ids as they enter the log: both increase whatever the clock does, and go on
+/// from the last applied entry when a partition is opened.
+package struct EntryStamp {
+    private let partition: PartitionID
+    private var lastTime: Microseconds
+    private var lastID: UInt64
+
+    /// - Parameter partition: with everything applied that its log holds.
+    package init(continuing partition: Partition) {
+        self.partition = partition.id
+        lastTime = partition.lastTime
+        lastID = partition.lastID
+    }
+
+    package mutating func entry(_ command: Command, now: Microseconds) -> LogEntry {
+        lastTime = max(now, lastTime + 1)
+        guard command.mintsID else { return LogEntry(time: lastTime, mintedID: 0, command: command) }
+        lastID = Snowflake.next(after: lastID, at: now / 1000, partition: partition)
+        return LogEntry(time: lastTime, mintedID: lastID, command: command)
+    }
+}
