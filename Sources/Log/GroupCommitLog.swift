@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 package import Model
 
@@ -72,6 +73,8 @@ private enum Submission: Sendable {
 private final class CommitQueue: @unchecked Sendable {
     // Safe to share: every property is read and written under `condition`'s lock only.
     private let condition = NSCondition()
+    /// Signalled when something waits that did not before.
+    private let arrival = DispatchSemaphore(value: 0)
     private let limit: Int
     private var waiting: [Submission] = []
     private var waitingBytes = 0
@@ -96,27 +99,25 @@ private final class CommitQueue: @unchecked Sendable {
         guard waitingBytes + bytes <= limit || waiting.isEmpty else { throw .busy }
         waiting.append(submission)
         waitingBytes += bytes
-        condition.broadcast()
+        if waiting.count == 1 { arrival.signal() }
     }
 
     /// Waits for submissions and takes all of them; empty when `deadline` passes first, nil when the log is closed
     /// and nothing is left.
-    func take(until deadline: Date?) -> [Submission]? {
-        condition.lock()
-        defer { condition.unlock() }
-        while waiting.isEmpty {
-            if isClosed { return nil }
-            if let deadline {
-                guard condition.wait(until: deadline) else { return [] }
-            } else {
-                condition.wait()
+    func take(until deadline: DispatchTime) -> [Submission]? {
+        while true {
+            let (taken, isOver) = condition.withLock {
+                defer {
+                    waiting = []
+                    waitingBytes = 0
+                }
+                return (waiting, isClosed)
             }
+            if !taken.isEmpty { return taken }
+            if isOver { return nil }
+            // Monotonic: a clock that steps back must not put the next sync off.
+            if arrival.wait(timeout: deadline) == .timedOut { return [] }
         }
-        defer {
-            waiting = []
-            waitingBytes = 0
-        }
-        return waiting
     }
 
     var isEmpty: Bool { condition.withLock { waiting.isEmpty } }
@@ -131,7 +132,7 @@ private final class CommitQueue: @unchecked Sendable {
     func close() {
         condition.withLock {
             isClosed = true
-            condition.broadcast()
+            arrival.signal()
         }
     }
 
@@ -162,7 +163,7 @@ private final class CommitLoop: @unchecked Sendable {
     private let writer: LogWriter
     private let durability: Durability
     private let observer: @Sendable (LogSync) -> Void
-    private var lastSync = Date()
+    private var lastSync = DispatchTime.now()
 
     init(
         queue: CommitQueue,
@@ -187,9 +188,9 @@ private final class CommitLoop: @unchecked Sendable {
     }
 
     /// When the thread must wake up though nothing arrives.
-    private var nextSync: Date? {
-        guard case .interval(let milliseconds) = durability else { return nil }
-        return lastSync.addingTimeInterval(Double(milliseconds) / 1000)
+    private var nextSync: DispatchTime {
+        guard case .interval(let milliseconds) = durability else { return .distantFuture }
+        return lastSync + .milliseconds(milliseconds)
     }
 
     private func process(_ submissions: [Submission]) {
@@ -229,7 +230,7 @@ private final class CommitLoop: @unchecked Sendable {
         let written = clock.now
         if shouldSync {
             try writer.sync()
-            lastSync = Date()
+            lastSync = .now()
         }
         guard !records.isEmpty else { return }
         observer(
@@ -259,7 +260,7 @@ private final class CommitLoop: @unchecked Sendable {
     private var shouldSync: Bool {
         switch durability {
         case .always: true
-        case .interval(let milliseconds): -lastSync.timeIntervalSinceNow * 1000 >= Double(milliseconds)
+        case .interval: DispatchTime.now() >= nextSync
         case .never: false
         }
     }

@@ -142,6 +142,19 @@ final class HostGroup: Sendable {
         return values
     }
 
+    /// Writes the tails of all home lists to the store.
+    func writeTails() async {
+        do {
+            _ = try await collect { host in
+                for replica in host.replicas {
+                    replica.writeTails()
+                }
+            }
+        } catch {
+            logger.warning("home lists are not written; the log has them", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Waits until what is under way is answered, a few seconds at most.
     func drain() async throws {
         for _ in 0..<100 {

@@ -12,7 +12,7 @@ internal import Synchronization
 final class Housekeeping: Sendable {
     private static let interval: TimeInterval = 0.5
     /// The store is flushed this often even if little is written, so that a restart replays little.
-    private static let longestAge: TimeInterval = 600
+    private static let longestAge = Duration.seconds(600)
 
     private let database: Database
     private let log: GroupCommitLog
@@ -40,14 +40,15 @@ final class Housekeeping: Sendable {
     }
 
     private func run() {
-        var lastFlush = Date()
+        let clock = ContinuousClock()
+        var lastFlush = clock.now
         while !isStopped.load(ordering: .relaxed) {
             Thread.sleep(forTimeInterval: Housekeeping.interval)
-            guard log.size > limit || -lastFlush.timeIntervalSinceNow > Housekeeping.longestAge else { continue }
+            guard log.size > limit || clock.now - lastFlush > Housekeeping.longestAge else { continue }
             // Most drains are over after one interval; a longer one lets the segments go the next time.
             hosts.onEach { $0.drainTails() }
             Thread.sleep(forTimeInterval: Housekeeping.interval)
-            lastFlush = Date()
+            lastFlush = clock.now
             trim()
         }
     }

@@ -73,10 +73,12 @@ final class Membership: Sendable {
         guard map.layout != nil else { return }
         do throws(StoreError) {
             guard try identity.join(map) else {
-                return problems.set("the data directory belongs to another cluster", about: "cluster")
+                problems.set("the data directory belongs to another cluster", about: "cluster")
+                return
             }
         } catch {
-            return problems.set(error.description, about: "data directory")
+            problems.set(error.description, about: "data directory")
+            return
         }
         logger.info("map", metadata: ["version": "\(map.version)"])
         mapSeen.store(true, ordering: .relaxed)

@@ -88,7 +88,8 @@ package struct NodeService {
         housekeeping.stop()
         try await hosts.drain()
         log.close()
-        // What the memtables hold need not be replayed then.
+        // What memory holds need not be replayed then.
+        await hosts.writeTails()
         try database.flush()
         logger.notice("ended")
     }

@@ -39,7 +39,9 @@ final class PartitionHost {
     private(set) var map = PartitionMap()
     private var byID: [PartitionID: Replica] = [:]
     private var unsubmitted: [LogRecord] = []
+    private var unsubmittedBytes = 0
     private var isSubmitScheduled = false
+    private var isLogFailureNoted = false
     private var ticks = 0
 
     /// - Parameters:
@@ -95,7 +97,9 @@ final class PartitionHost {
         guard let replica = byID[receipt.partition] else { return false }
         if replica.partition.outbox.isPossible(receipt.sequence, from: destination) { return true }
         let what = "mail from partition \(receipt.partition) to \(destination) disagrees: one side lost entries"
-        problems.set(what, about: "mail \(receipt.partition) to \(destination)")
+        if problems.set(what, about: "mail \(receipt.partition) to \(destination)") {
+            logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
+        }
         return false
     }
 
@@ -112,6 +116,8 @@ final class PartitionHost {
             replica.releaseExpiredWaiters(now: now)
         }
         courier.notice()
+        // A sync that nobody waits for may have failed.
+        if let failure = log.failure { noteLogFailure(failure) }
         ticks += 1
         if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
@@ -276,12 +282,14 @@ final class PartitionHost {
     /// Why nothing can be appended now; nil where it can.
     var logRefusal: Refusal? {
         if let failure = log.failure { return .unavailable("the node's log failed: \(failure)") }
-        return log.queuedBytes > settings.logQueueBytes / 2 ? .busy("the node's log is behind") : nil
+        let waiting = log.queuedBytes + unsubmittedBytes
+        return waiting > settings.logQueueBytes / 2 ? .busy("the node's log is behind") : nil
     }
 
     /// Gives a record to the log with all others of this turn of the loop.
     func append(_ record: LogRecord) {
         unsubmitted.append(record)
+        unsubmittedBytes += record.payload.count
         guard !isSubmitScheduled else { return }
         isSubmitScheduled = true
         eventLoop.assumeIsolated().execute { self.submit() }
@@ -290,7 +298,9 @@ final class PartitionHost {
     private func submit() {
         isSubmitScheduled = false
         let records = unsubmitted
+        let bytes = unsubmittedBytes
         unsubmitted = []
+        unsubmittedBytes = 0
         var last: [PartitionID: LogIndex] = [:]
         for record in records {
             last[record.partition] = record.index
@@ -304,6 +314,7 @@ final class PartitionHost {
         } catch .busy {
             // Kept, in order, in front of what follows.
             unsubmitted = records
+            unsubmittedBytes = bytes
             isSubmitScheduled = true
             eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.submit() }
         } catch {
@@ -312,17 +323,21 @@ final class PartitionHost {
     }
 
     private func submitted(_ positions: [PartitionID: LogIndex], _ result: Result<Void, LogError>) {
-        if case .failure(let error) = result {
-            problems.set(error.description, about: "log")
-            logger.critical("the log failed", metadata: ["error": "\(error)"])
-        }
+        if case .failure(let error) = result { noteLogFailure(error) }
         for (partition, index) in positions {
             switch result {
             case .success: byID[partition]?.becameDurable(upTo: index)
-            case .failure(let error): byID[partition]?.logFailed(error)
+            case .failure: byID[partition]?.logFailed()
             }
         }
         courier.notice()
+    }
+
+    private func noteLogFailure(_ error: LogError) {
+        guard !isLogFailureNoted else { return }
+        isLogFailureNoted = true
+        problems.set(error.description, about: "log")
+        logger.critical("the log failed", metadata: ["error": "\(error)"])
     }
 
     // MARK: Measuring

@@ -259,9 +259,19 @@ final class Replica {
         applyCommitted()
     }
 
-    /// The log could not make entries durable: nobody knows whether they will be found after a restart.
-    func logFailed(_ error: LogError) {
-        stop(.broken("the log failed: \(error)"))
+    /// The log could not make its last entries durable: nobody knows whether they will be found after a restart. It
+    /// takes nothing more; reads go on.
+    func logFailed() {
+        let durable = Int(progress.durable - progress.applied)
+        let abandoned = inFlight.dropFirst(durable)
+        inFlight.removeLast(abandoned.count)
+        for (_, origin) in abandoned {
+            switch origin {
+            case .write(let write): answer(write, .failure(Replica.unknownOutcome))
+            case .mail(let completion): completion(nil)
+            case .own: break
+            }
+        }
     }
 
     private func applyCommitted() {
@@ -348,6 +358,16 @@ final class Replica {
         guard !isDraining else { return }
         isDraining = true
         drainNextSlice()
+    }
+
+    /// Writes all tails at once. For the end: it holds up the loop.
+    func writeTails() {
+        guard failure == nil else { return }
+        do throws(PartitionFailure) {
+            while try !partition.drainTails() {}
+        } catch {
+            host.tailsNotDrained(partition.id, error)
+        }
     }
 
     private func drainNextSlice() {

@@ -7,8 +7,14 @@ package final class ProblemBoard: Sendable {
     package init() {}
 
     /// Notes a problem, or that there is none any more.
-    package func set(_ problem: String?, about subject: String) {
-        problems.withLock { $0[subject] = problem }
+    ///
+    /// - Returns: whether that is news.
+    @discardableResult
+    package func set(_ problem: String?, about subject: String) -> Bool {
+        problems.withLock { problems in
+            defer { problems[subject] = problem }
+            return problems[subject] != problem
+        }
     }
 
     /// All problems in one line; nil where there is none.

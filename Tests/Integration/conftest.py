@@ -2,8 +2,11 @@
 
 import os
 import signal
+import struct
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -15,15 +18,16 @@ ROOT = Path(__file__).resolve().parents[2]
 class Cluster:
     """A cluster that scripts/cluster runs."""
 
-    def __init__(self, directory, nodes=3, partitions=16, sets=()):
+    def __init__(self, directory, nodes=3, partitions=16, sets=(), faults=None):
         self.directory = directory
+        self.environment = {**os.environ, **(faults.environment if faults else {})}
         self._script("up", "--nodes", str(nodes), "--partitions", str(partitions), "--port", "0",
                      *[word for pair in sets for word in ("--set", pair)])
 
     def _script(self, command, *arguments):
         done = subprocess.run(
             [ROOT / "scripts" / "cluster", command, *arguments, "--data", str(self.directory)],
-            capture_output=True, text=True, timeout=180)
+            capture_output=True, text=True, timeout=180, env=self.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -57,8 +61,58 @@ class Cluster:
     def down(self):
         self._script("down")
 
+    def configure(self, name, **values):
+        """Adds lines to a process's configuration; `_` stands for a dot."""
+        with (self.directory / f"{name}.conf").open("a") as file:
+            file.writelines(f"{key.replace('_', '.')} = {value}\n" for key, value in values.items())
+
+    def _admin(self, name, path):
+        try:
+            port = self.env[f"{name.upper()}_ADMIN_PORT"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as reply:
+                return reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def readiness(self, name):
+        """What a process says of itself."""
+        return self._admin(name, "readyz")
+
+    def metrics(self, name):
+        return self._admin(name, "metrics")
+
     def log(self, name):
         return (self.directory / f"{name}.log").read_text()
+
+
+class Faults:
+    """What is wrong with the machine that a cluster runs on, at the moment: see faults.c."""
+
+    _fields = ("clock_seconds", "sync_milliseconds", "sync_fails", "store_full")
+
+    def __init__(self, library, file):
+        self._file = file
+        self.environment = {"LD_PRELOAD": str(library), "ROOKERY_FAULTS": str(file)}
+        self.set()
+
+    def set(self, **faults):
+        """These, and no others."""
+        assert set(faults) <= set(self._fields)
+        with open(self._file, "r+b" if self._file.exists() else "w+b") as file:
+            file.write(struct.pack("4q", *(int(faults.get(name, 0)) for name in self._fields)))
+
+
+@pytest.fixture(scope="session")
+def faults_library(tmp_path_factory):
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = Path(__file__).with_name("faults.c")
+    subprocess.run(["cc", "-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def faults(faults_library, tmp_path):
+    return Faults(faults_library, tmp_path / "faults")
 
 
 @pytest.fixture(scope="session")
