@@ -2,7 +2,8 @@ package import Log
 internal import Synchronization
 
 /// A file system in memory that keeps, over a crash, only what was synced: bytes by `sync` of their file, names by
-/// `syncDirectory`. It can crash at any operation, and tear what was not synced.
+/// `syncDirectory`. It can crash at any operation. Of what was not synced a crash leaves anything: a part of the bytes
+/// appended, bytes that were cut off, files that were removed.
 package final class ForgettingFileSystem: FileSystem {
     /// A crash in the middle of an operation; everything after it fails too.
     package static let crash = LogError.inputOutput("crash")
@@ -10,17 +11,63 @@ package final class ForgettingFileSystem: FileSystem {
     fileprivate struct Contents {
         var bytes: [UInt8] = []
         var synced: [UInt8] = []
+        /// How far the file was cut since it was synced.
+        var cut: Int?
+
+        /// What a crash leaves.
+        func afterCrash(using random: inout some RandomNumberGenerator) -> [UInt8] {
+            let common = min(cut ?? synced.count, synced.count)
+            let written = bytes.dropFirst(common)
+            let arrived = written.prefix(Int.random(in: 0...written.count, using: &random))
+            let left = synced.prefix(common) + arrived
+            // The cut itself may not have arrived: what was written lies over the bytes that were there.
+            guard left.count < synced.count, Bool.random(using: &random) else { return Array(left) }
+            return Array(left + synced.dropFirst(left.count))
+        }
     }
 
     fileprivate struct State {
-        var files: [String: Contents] = [:]
-        /// The names that a crash leaves.
-        var syncedNames: Set<String> = []
+        private var contents: [Int: Contents] = [:]
+        private var lastContents = 0
+        /// Which contents a name has, and which it has after a crash.
+        private var directory: [String: Int] = [:]
+        private var syncedDirectory: [String: Int] = [:]
         var operations = 0
         var crashAt: Int?
         var hasCrashed = false
         /// A device that says that it has synced and has not.
         var isLying = false
+
+        var files: [String: [UInt8]] { directory.mapValues { contents[$0]?.bytes ?? [] } }
+
+        subscript(name: String) -> Contents? {
+            get { directory[name].flatMap { contents[$0] } }
+            set { if let id = directory[name] { contents[id] = newValue } }
+        }
+
+        mutating func create(_ name: String, _ created: Contents = Contents()) {
+            lastContents += 1
+            contents[lastContents] = created
+            directory[name] = lastContents
+        }
+
+        mutating func remove(_ name: String) {
+            directory[name] = nil
+        }
+
+        mutating func syncDirectory() {
+            if !isLying { syncedDirectory = directory }
+        }
+
+        func afterCrash(using random: inout some RandomNumberGenerator) -> [String: [UInt8]] {
+            var files: [String: [UInt8]] = [:]
+            for name in Set(directory.keys).union(syncedDirectory.keys).sorted() {
+                // A creation or removal that was not synced may have arrived.
+                let found = Bool.random(using: &random) ? directory[name] : syncedDirectory[name]
+                files[name] = found.flatMap { contents[$0] }?.afterCrash(using: &random)
+            }
+            return files
+        }
     }
 
     private let state: Mutex<State>
@@ -38,9 +85,9 @@ package final class ForgettingFileSystem: FileSystem {
     private init(files: [String: [UInt8]], crashAt: Int?, isLying: Bool) {
         var state = State()
         for (name, bytes) in files {
-            state.files[name] = Contents(bytes: bytes, synced: bytes)
-            state.syncedNames.insert(name)
+            state.create(name, Contents(bytes: bytes, synced: bytes))
         }
+        state.syncDirectory()
         state.crashAt = crashAt
         state.isLying = isLying
         self.state = Mutex(state)
@@ -49,43 +96,36 @@ package final class ForgettingFileSystem: FileSystem {
     package var operations: Int { state.withLock { $0.operations } }
     package var hasCrashed: Bool { state.withLock { $0.hasCrashed } }
 
-    /// What is found after a crash now: what was synced, and of the rest a random part of the beginning, because a
-    /// device may have written some of it.
+    /// What is found after a crash now: what was synced, and of the rest what a device may have written.
     package func afterCrash(
         crashAt: Int? = nil,
         using random: inout some RandomNumberGenerator
     ) -> ForgettingFileSystem {
-        let (state, isLying) = state.withLock { ($0, $0.isLying) }
-        var files: [String: [UInt8]] = [:]
-        for name in state.syncedNames.sorted() {
-            guard let contents = state.files[name] else { continue }
-            var bytes = contents.synced
-            if contents.bytes.count > bytes.count {
-                let torn = Int.random(in: 0...(contents.bytes.count - bytes.count), using: &random)
-                bytes.append(contentsOf: contents.bytes[bytes.count..<bytes.count + torn])
-            }
-            files[name] = bytes
-        }
-        return ForgettingFileSystem(files: files, crashAt: crashAt, isLying: isLying)
+        let state = state.withLock { $0 }
+        return ForgettingFileSystem(
+            files: state.afterCrash(using: &random),
+            crashAt: crashAt,
+            isLying: state.isLying
+        )
     }
 
     /// What is found after the process has died and the machine has not: everything written.
     package func afterProcessDeath() -> ForgettingFileSystem {
         let state = state.withLock { $0 }
-        return ForgettingFileSystem(files: state.files.mapValues(\.bytes), crashAt: nil, isLying: state.isLying)
+        return ForgettingFileSystem(files: state.files, crashAt: nil, isLying: state.isLying)
     }
 
     /// Changes one byte of a file.
     package func flipBit(of name: String, at offset: Int) {
         state.withLock { state in
-            guard var contents = state.files[name], offset < contents.bytes.count else { return }
+            guard var contents = state[name], offset < contents.bytes.count else { return }
             contents.bytes[offset] ^= 0x10
             contents.synced = contents.bytes
-            state.files[name] = contents
+            state[name] = contents
         }
     }
 
-    package func size(of name: String) -> Int { state.withLock { $0.files[name]?.bytes.count ?? 0 } }
+    package func size(of name: String) -> Int { state.withLock { $0[name]?.bytes.count ?? 0 } }
 
     package func names() throws(LogError) -> [String] {
         state.withLock { Array($0.files.keys) }
@@ -93,19 +133,17 @@ package final class ForgettingFileSystem: FileSystem {
 
     package func open(_ name: String, create: Bool) throws(LogError) -> any AppendableFile {
         if create {
-            try step { $0.files[name] = Contents() }
+            try step { $0.create(name) }
         }
         return ForgettingFile(name: name, system: self)
     }
 
     package func remove(_ name: String) throws(LogError) {
-        try step { $0.files[name] = nil }
+        try step { $0.remove(name) }
     }
 
     package func syncDirectory() throws(LogError) {
-        try step { state in
-            if !state.isLying { state.syncedNames = Set(state.files.keys) }
-        }
+        try step { $0.syncDirectory() }
     }
 
     /// Counts an operation; the one that crashes has no effect.
@@ -120,7 +158,7 @@ package final class ForgettingFileSystem: FileSystem {
     }
 
     fileprivate func contents(_ name: String) -> [UInt8] {
-        state.withLock { $0.files[name]?.bytes ?? [] }
+        state.withLock { $0[name]?.bytes ?? [] }
     }
 }
 
@@ -136,14 +174,15 @@ private final class ForgettingFile: AppendableFile {
     var size: UInt64 { UInt64(system.contents(name).count) }
 
     func append(_ bytes: [UInt8]) throws(LogError) {
-        try system.step { $0.files[self.name]?.bytes.append(contentsOf: bytes) }
+        try system.step { $0[self.name]?.bytes.append(contentsOf: bytes) }
     }
 
     func sync() throws(LogError) {
         try system.step { state in
-            guard !state.isLying, var contents = state.files[self.name] else { return }
+            guard !state.isLying, var contents = state[self.name] else { return }
             contents.synced = contents.bytes
-            state.files[self.name] = contents
+            contents.cut = nil
+            state[self.name] = contents
         }
     }
 
@@ -153,10 +192,10 @@ private final class ForgettingFile: AppendableFile {
 
     func truncate(to size: UInt64) throws(LogError) {
         try system.step { state in
-            guard var contents = state.files[self.name] else { return }
+            guard var contents = state[self.name] else { return }
             contents.bytes = Array(contents.bytes.prefix(Int(size)))
-            contents.synced = Array(contents.synced.prefix(Int(size)))
-            state.files[self.name] = contents
+            contents.cut = min(contents.cut ?? .max, contents.bytes.count)
+            state[self.name] = contents
         }
     }
 }
