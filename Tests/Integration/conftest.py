@@ -15,6 +15,19 @@ import redis
 ROOT = Path(__file__).resolve().parents[2]
 
 
+_notes = []
+
+
+def note(text):
+    """Shows a figure or a seed at the end of the run, whether tests pass or not."""
+    _notes.append(text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for text in _notes:
+        terminalreporter.write_line(text)
+
+
 class Cluster:
     """A cluster that scripts/cluster runs."""
 

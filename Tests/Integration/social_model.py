@@ -1,5 +1,7 @@
 """The product in plain collections, and its comparison with a cluster."""
 
+import collections
+
 from conftest import eventually, fields
 
 CAP = 800
@@ -73,6 +75,10 @@ class SocialModel:
         return inverse
 
 
+def batches(items, size):
+    return [items[start:start + size] for start in range(0, len(items), size)]
+
+
 def _all_pages(client, users, *command):
     """All pages of a list of many users, in pipelines."""
     items = {user: [] for user in users}
@@ -104,8 +110,19 @@ def differences(client, model, users=None):
     compare("followers", {user: sorted(items) for user, items in got.items()}, lambda user: sorted(followers[user]))
     compare("timeline", _all_pages(client, users, "TIMELINE.USER", "IDS"), model.timeline)
     compare("home", _all_pages(client, users, "TIMELINE.HOME", "IDS"), model.home)
-    for start in range(0, len(users), 500):
-        chunk = users[start:start + 500]
+    replies = collections.Counter(reply_to for _, reply_to, _ in model.posts.values() if reply_to)
+    for chunk in batches(sorted(model.posts, reverse=True)[:2_000], 500):
+        for tweet, reply in zip(chunk, client.execute_command("TWEET.GET", *chunk)):
+            got = fields(reply)["replies"] if reply else None
+            if got != replies[tweet]:
+                found.append(("replies", tweet, got, replies[tweet]))
+    for chunk in batches(users, 500):
+        pipeline = client.pipeline(transaction=False)
+        for user in chunk:
+            pipeline.execute_command("USER.FIND", model.names[user])
+        for user, owner in zip(chunk, pipeline.execute()):
+            if owner != str(user):
+                found.append(("owner of the name", user, owner, user))
         for user, reply in zip(chunk, client.execute_command("USER.GET", *chunk)):
             read = fields(reply) if reply else {}
             expected = (model.names[user], model.bios[user], len(followers[user]), len(model.following[user]),

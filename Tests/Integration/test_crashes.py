@@ -1,5 +1,6 @@
 """Real processes killed at random moments under load: nothing acknowledged is lost, no mail is lost or taken twice."""
 
+import collections
 import os
 import random
 import threading
@@ -8,12 +9,13 @@ import time
 import pytest
 import redis
 
-from conftest import eventually, fields
-from social_model import SocialModel, assert_agrees
+from conftest import eventually, fields, note
+from social_model import SocialModel, assert_agrees, batches
 
 ROUNDS = 20
 WRITES_OF_EACH_KIND = 2_000
 BASE_USERS = 400
+KINDS = ("create", "follow", "update", "rename", "post", "delete", "reply", "unfollow", "delete user")
 RETRYABLE = ("UNAVAILABLE", "BUSY", "TIMEOUT")
 
 
@@ -24,10 +26,10 @@ class Writer:
         self.cluster = cluster
         self.client = cluster.client()
         self.rng = rng
-        self.acknowledged = 0
+        self.acknowledged = collections.Counter()
         self.retried = 0
 
-    def write(self, commands):
+    def write(self, kind, commands):
         """Replies to all commands. They must concern different things: retries change their order."""
         replies = [None] * len(commands)
         left = list(range(len(commands)))
@@ -48,16 +50,12 @@ class Writer:
                 if isinstance(answer, redis.ResponseError) and str(answer).startswith(RETRYABLE):
                     failed.append(index)
                 replies[index] = answer
-            self.acknowledged += len(left) - len(failed)
+            self.acknowledged[kind] += len(left) - len(failed)
             self.retried += len(failed)
             left = failed
         for command, reply in zip(commands, replies):
             assert not isinstance(reply, Exception), (command, reply)
         return replies
-
-
-def batches(items, size):
-    return [items[start:start + size] for start in range(0, len(items), size)]
 
 
 def run_round(number, writer, model, rng):
@@ -77,34 +75,47 @@ def run_round(number, writer, model, rng):
     posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count * 5 // 4 + 50)]
 
     for chunk in batches(list(zip(fresh, created)), 500):
-        writer.write([command for _, command in chunk])
+        writer.write("create", [command for _, command in chunk])
         for user, _ in chunk:
             model.create(user, f"r{user}")
     for chunk in batches(edges, 500):
-        for (a, b), reply in zip(chunk, writer.write([("FOLLOW", a, b) for a, b in chunk])):
+        for (a, b), reply in zip(chunk, writer.write("follow", [("FOLLOW", a, b) for a, b in chunk])):
             model.follow(a, b)
             assert reply in (0, 1)
     for chunk in batches(updates, 500):
-        writer.write([("USER.UPDATE", user, "BIO", bio, "KEY", bio) for user, bio in chunk])
+        writer.write("update", [("USER.UPDATE", user, "BIO", bio, "KEY", bio) for user, bio in chunk])
         for user, bio in chunk:
             model.update(user, bio)
+    for chunk in batches(fresh, 500):
+        writer.write("rename", [("USER.UPDATE", user, "USERNAME", f"n{user}", "KEY", f"n{user}") for user in chunk])
+        for user in chunk:
+            model.names[user] = f"n{user}"
     posted = []
     for chunk in batches(posts, 500):
-        replies = writer.write([("TWEET.POST", user, text, "KEY", text) for user, text in chunk])
+        replies = writer.write("post", [("TWEET.POST", user, text, "KEY", text) for user, text in chunk])
         for (user, _), reply in zip(chunk, replies):
             model.post(int(reply), user)
             posted.append((int(reply), user))
     for chunk in batches(rng.sample(posted, count), 500):
-        writer.write([("TWEET.DELETE", user, tweet) for tweet, user in chunk])
+        writer.write("delete", [("TWEET.DELETE", user, tweet) for tweet, user in chunk])
         for tweet, _ in chunk:
             model.delete_post(tweet)
+    parents = [tweet for tweet, _ in posted if tweet in model.posts]
+    # Half of them by users who are deleted further down, so that replies go away again.
+    answers = [(rng.choice(fresh if index % 2 else base), rng.choice(parents), f"reply {number}.{index}")
+               for index in range(count)]
+    for chunk in batches(answers, 500):
+        replies = writer.write(
+            "reply", [("TWEET.POST", user, text, "REPLYTO", parent, "KEY", text) for user, parent, text in chunk])
+        for (user, parent, _), reply in zip(chunk, replies):
+            model.post(int(reply), user, parent)
     old = [(a, b) for a in base for b in model.following[a]]
     for chunk in batches(rng.sample(old, min(len(old), count)), 500):
-        writer.write([("UNFOLLOW", a, b) for a, b in chunk])
+        writer.write("unfollow", [("UNFOLLOW", a, b) for a, b in chunk])
         for a, b in chunk:
             model.unfollow(a, b)
     for chunk in batches(fresh, 500):
-        writer.write([("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
+        writer.write("delete user", [("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
         for user in chunk:
             model.delete(user)
 
@@ -112,37 +123,40 @@ def run_round(number, writer, model, rng):
 @pytest.mark.parametrize("durability", ["always"])
 def test_killed_nodes_lose_nothing(own, durability):
     seed = int(os.environ.get("ROOKERY_SEED", random.randrange(1 << 32)))
-    print(f"ROOKERY_SEED={seed}")
+    note(f"killed nodes: ROOKERY_SEED={seed}")
     rng = random.Random(seed)
     # A small log, so that segments are removed while nodes are killed.
     cluster = own(sets=[f"log.durability={durability}", "log.segment.megabytes=1", "log.keep.megabytes=4"])
     writer = Writer(cluster, rng)
     model = SocialModel()
-    writer.write([("USER.CREATE", f"base{user}", "ID", user, "KEY", f"b{user}") for user in range(BASE_USERS)])
+    writer.write("base", [("USER.CREATE", f"base{user}", "ID", user, "KEY", f"b{user}") for user in range(BASE_USERS)])
     for user in range(BASE_USERS):
         model.create(user, f"base{user}")
-    kills = []
+    kills, fewest = collections.Counter(), []
     for number in range(ROUNDS):
         ended = threading.Event()
         victims = rng.choice([["node1"], ["node2"], ["node3"], ["node1", "node2", "node3"], ["node1", "node2", "node3"],
                               ["router"], ["coordinator", "node2"]])
-        delays = [(rng.uniform(0.05, 0.9), rng.uniform(0.02, 0.3)) for _ in range(2)]
+        pace = random.Random(rng.random())
 
         def hurt():
-            for alive, dead in delays:
-                ended.wait(alive)
+            while not ended.wait(pace.uniform(0.05, 0.5)):
                 cluster.kill(*victims)
-                time.sleep(dead)
+                kills["+".join(victims)] += 1
+                ended.wait(pace.uniform(0.02, 0.3))
                 cluster.start(*victims)
 
         hurting = threading.Thread(target=hurt)
         hurting.start()
+        before = writer.acknowledged.copy()
         run_round(number, writer, model, rng)
+        fewest.append(min((writer.acknowledged[kind] - before[kind], kind) for kind in KINDS))
+        assert fewest[-1][0] >= WRITES_OF_EACH_KIND, fewest[-1]
         ended.set()
         hurting.join()
-        kills.append("+".join(victims))
         assert_agrees(cluster.client(), model, seconds=60)
-    print(f"{ROUNDS} rounds, {writer.acknowledged} acknowledged writes, {writer.retried} retried, killed {kills}")
+    note(f"{ROUNDS} rounds, {sum(writer.acknowledged.values())} acknowledged writes, {dict(writer.acknowledged)}, "
+          f"the fewest of a kind in a round {min(fewest)}, {writer.retried} retried, killed {dict(kills)}")
 
 
 def test_a_creation_that_crashed_half_way_is_complete_or_free(own):
@@ -176,6 +190,43 @@ def test_a_creation_that_crashed_half_way_is_complete_or_free(own):
             owner = eventually(lambda: client.execute_command("USER.FIND", f"half{number}x{index}"))
             if not isinstance(reply, Exception):
                 assert owner == fields(reply)["id"]
+
+
+def test_a_rename_that_crashed_half_way_is_complete_or_undone(own):
+    rng = random.Random(6)
+    cluster = own()
+    client = cluster.client()
+    users = range(300)
+    for user in users:
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+    names = {user: f"u{user}" for user in users}
+    for number in range(6):
+        pipeline = client.pipeline(transaction=False)
+        for user in users:
+            pipeline.execute_command("USER.UPDATE", user, "USERNAME", f"u{user}x{number}")
+        killer = threading.Timer(rng.uniform(0, 0.03), lambda: cluster.kill("node1", "node2", "node3"))
+        killer.start()
+        replies = pipeline.execute(raise_on_error=False)
+        killer.join()
+        cluster.start("node1", "node2", "node3")
+        client = cluster.client()
+
+        def state(user):
+            """Who has the old and the new name, once the user has one of them alone."""
+            old, new = names[user], f"u{user}x{number}"
+            username = fields(client.execute_command("USER.GET", user)[0])["username"]
+            owners = {name: client.execute_command("USER.FIND", name) for name in (old, new)}
+            other = new if username == old else old
+            return username if owners[username] == str(user) and owners[other] is None else None
+
+        for user, reply in zip(users, replies):
+            username = eventually(lambda: state(user))
+            if not isinstance(reply, Exception):
+                assert username == f"u{user}x{number}"
+            # A name that came free can be taken.
+            other = f"u{user}x{number}" if username == names[user] else names[user]
+            client.execute_command("USER.CREATE", other, "ID", 1_000 + number * 1_000 + user)
+            names[user] = username
 
 
 def test_a_dead_partition_is_unavailable_and_others_serve(own):

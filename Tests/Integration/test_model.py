@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from conftest import note
 from social_model import SocialModel, assert_agrees
 
 OPERATIONS = 6_000
@@ -13,7 +14,7 @@ OPERATIONS = 6_000
 @pytest.mark.parametrize("loops, operations", [(1, OPERATIONS), (3, OPERATIONS // 4)])
 def test_everything_agrees_with_the_model(own, loops, operations):
     seed = int(os.environ.get("ROOKERY_SEED", random.randrange(1 << 32)))
-    print(f"ROOKERY_SEED={seed}")
+    note(f"model with {loops} loops: ROOKERY_SEED={seed}")
     rng = random.Random(seed)
     # A low threshold, so that some authors are pulled and some pushed.
     client = own(sets=["timeline.pull.followers=4", f"node.loops={loops}"]).client()
@@ -66,4 +67,4 @@ def test_everything_agrees_with_the_model(own, loops, operations):
         if step % 1_500 == 1_499:
             assert_agrees(client, model)
     assert_agrees(client, model)
-    print(counts)
+    note(f"model with {loops} loops: {counts}")
