@@ -1,5 +1,6 @@
 """Real clusters for tests: started by scripts/cluster on free ports in temporary directories, ended by process id."""
 
+import contextlib
 import os
 import signal
 import struct
@@ -73,6 +74,20 @@ class Cluster:
 
     def down(self):
         self._script("down")
+
+    @contextlib.contextmanager
+    def running(self, name):
+        """Runs a killed node that may never become ready; yields what reads its output."""
+        log = self.directory / f"{name}.unready.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [ROOT / ".build" / "release" / "rookery-node", "--config", self.directory / f"{name}.conf"],
+                stderr=output)
+        try:
+            yield log.read_text
+        finally:
+            process.terminate()
+            process.wait(20)
 
     def configure(self, name, **values):
         """Adds lines to a process's configuration; `_` stands for a dot."""

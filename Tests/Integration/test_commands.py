@@ -166,6 +166,11 @@ def test_keys_make_retries_safe(shared, users):
     for _ in range(50):
         pipeline.execute_command("TWEET.POST", a, "at once", "KEY", "k2")
     assert len(set(pipeline.execute())) == 1
+    # Whatever has become of what the command refers to.
+    answer = client.execute_command("TWEET.POST", a, "answer", "REPLYTO", tweet, "KEY", "k4")
+    client.execute_command("TWEET.DELETE", a, tweet)
+    assert client.execute_command("TWEET.POST", a, "answer", "REPLYTO", tweet, "KEY", "k4") == answer
+    assert error_of(client, "TWEET.POST", a, "new answer", "REPLYTO", tweet, "KEY", "k5").startswith("NOTFOUND")
     created = [fields(client.execute_command("USER.CREATE", "keyed", "KEY", "c"))["id"] for _ in range(3)]
     assert len(set(created)) == 1
     # Refusals are not remembered.

@@ -4,16 +4,15 @@ import os
 import random
 import shutil
 import signal
-import subprocess
+import struct
 import threading
 
 import pytest
 import redis
 
-from conftest import ROOT, error_of, eventually, pages
+from conftest import error_of, eventually, pages
 from social_model import SocialModel, assert_agrees
 
-BIN = ROOT / ".build" / "release"
 HOUR = 3_600
 
 
@@ -88,6 +87,14 @@ def test_a_log_that_cannot_sync_takes_nothing_more_and_reads_go_on(own, faults, 
     for user in range(8):
         assert tweets[user] in client.execute_command("TIMELINE.HOME", user, "IDS")[1]
     assert client.execute_command("TWEET.POST", 1, "again")
+
+
+def served(client, *words):
+    """The reply, or nothing while the command is refused."""
+    try:
+        return client.execute_command(*words)
+    except (redis.ResponseError, redis.ConnectionError):
+        return None
 
 
 def error_of_or_none(client, *words):
@@ -239,16 +246,58 @@ def test_a_node_that_is_back_from_an_old_backup_is_noticed(own):
     cluster.kill("node2")
     shutil.rmtree(directory)
     shutil.copytree(cluster.directory / "backup", directory)
-    log = cluster.directory / "restored.log"
-    with log.open("w") as output:
-        node = subprocess.Popen([BIN / "rookery-node", "--config", cluster.directory / "node2.conf"], stderr=output)
-    try:
-        eventually(lambda: "mail disagrees: one side lost entries" in log.read_text())
+    with cluster.running("node2") as output:
+        eventually(lambda: "mail disagrees: one side lost entries" in output())
         # It is for an operator to decide; until then it serves.
-        assert cluster.client().execute_command("TIMELINE.HOME", *users[:1], "IDS")
-    finally:
-        node.terminate()
-        node.wait(20)
+        assert eventually(lambda: served(cluster.client(), "TIMELINE.HOME", 1, "IDS"))
+
+
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def append_nonsense(log, partition, index):
+    """Adds a whole record to a log, as docs/storage-format.md has it, that says nothing."""
+    segment = sorted(log.iterdir())[-1]
+    offset = int(segment.stem) + segment.stat().st_size
+    payload = b"\xff" * 20
+    head = struct.pack("<HQQ", partition, 1, index)
+    body = struct.pack("<II", len(payload), crc32c(head + payload)) + head + payload
+    header = struct.pack("<4sIIQQ", b"RKLB", len(body), 1, 0, offset)
+    with segment.open("ab") as file:
+        file.write(header + struct.pack("<I", crc32c(header)) + body)
+
+
+def test_a_partition_that_cannot_be_recovered_stays_closed_and_the_others_serve(own):
+    cluster = own(nodes=1, partitions=4)
+    client = cluster.client()
+    users = range(24)
+    fill(client, users)
+    partition = {user: partition_of(client.execute_command("TWEET.POST", user, "x")) for user in users}
+    # Mail to the closed partition, and between others, is under way.
+    for user in users:
+        for other in users:
+            if other != user:
+                client.execute_command("FOLLOW", user, other)
+    applied = eventually(lambda: counted(cluster, "node1", 'rookery_partition_log_applied{partition="2"}'))
+    cluster.kill("node1")
+    append_nonsense(cluster.directory / "node1" / "log", 2, int(applied) + 1)
+    with cluster.running("node1") as output:
+        eventually(lambda: "partition stopped" in output())
+        broken = next(user for user in users if partition[user] == 2)
+        sound = [user for user in users if partition[user] != 2]
+        client = cluster.client()
+        assert eventually(lambda: served(client, "TWEET.POST", sound[0], "after"))
+        for words in (["TWEET.POST", broken, "x"], ["TIMELINE.HOME", broken, "IDS"]):
+            assert eventually(lambda: error_of_or_none(client, *words)).startswith("UNAVAILABLE partition 2")
+        tweet = client.execute_command("TWEET.POST", sound[0], "to all")
+        for user in sound:
+            eventually(lambda: tweet in client.execute_command("TIMELINE.HOME", user, "IDS")[1])
 
 
 def test_too_much_mail_for_a_dead_node_refuses_writes_of_its_senders(own):

@@ -34,6 +34,23 @@ import Testing
         #expect(found == Array(1...500))
     }
 
+    @Test func anIdleLogWritesNothing() throws {
+        let files = ForgettingFileSystem()
+        let log = GroupCommitLog(writer: try Self.openWriter(files), durability: .interval(milliseconds: 1))
+        try log.submit([Self.record(1)]) { _ in }
+        // Written, synced, and the sync noted: then nothing more, however many intervals pass.
+        var quiet = 0
+        var last = files.operations
+        let deadline = Date() + 10
+        while quiet < 20, Date() < deadline {
+            Thread.sleep(forTimeInterval: 0.005)
+            quiet = files.operations == last && last > 0 ? quiet + 1 : 0
+            last = files.operations
+        }
+        #expect(quiet == 20, "still writing after 10 s: \(last) operations")
+        log.close()
+    }
+
     @Test func oneSyncCoversWhatArrivedMeanwhile() throws {
         let directory = try TemporaryDirectory()
         let syncs = Mutex(0)
