@@ -200,6 +200,17 @@ final class PartitionHost {
         }
     }
 
+    /// The store has no space for an entry of a partition; nil where it has again.
+    func storeIsFull(_ message: String?, for id: PartitionID) {
+        guard problems.set(message, about: "store of partition \(id)") else { return }
+        let metadata: Logger.Metadata = ["partition": "\(id)", "message": "\(message ?? "")"]
+        if message != nil {
+            logger.critical("the store is full: writes are refused", metadata: metadata)
+        } else {
+            logger.notice("the store has space again", metadata: metadata)
+        }
+    }
+
     func tailsNotDrained(_ id: PartitionID, _ error: PartitionFailure) {
         logger.error(
             "home lists cannot be written; the log grows",

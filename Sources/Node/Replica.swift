@@ -9,48 +9,14 @@ internal import Partitions
 ///
 /// Confined to its host's event loop.
 final class Replica {
-    typealias Completion = (Result<Answer, Refusal>) -> Void
-
-    /// A command of a front end, on its way.
-    struct Write {
-        let command: Command
-        let actor: Actor
-        let began: NIODeadline
-        let completion: Completion
-    }
-
-    /// A query of a front end, on its way: each of its actors' earlier writes must be answered first.
-    struct Read {
-        let query: Query
-        var unchecked: ArraySlice<UserID>
-        let began: NIODeadline
-        let completion: Completion
-    }
-
-    enum Work {
-        case write(Write)
-        case read(Read)
-    }
-
-    /// Who is told what an entry came to.
-    private enum Origin {
-        case write(Write)
-        case mail(([MailReceipt]?) -> Void)
-        case own
-    }
-
-    private struct Waiter {
-        let write: Write
-        let fallback: Answer?
-        let deadline: NIODeadline
-    }
-
     /// A follow is answered without the author's list after this long.
     private static let longestBackfill = TimeAmount.milliseconds(200)
     /// A creation or rename whose other partitions do not answer; the front end has long given up.
     private static let longestSettlement = TimeAmount.seconds(30)
     /// How often a creation looks whether another one of its name has been settled.
     private static let nameRetry = TimeAmount.milliseconds(5)
+    /// How often a partition tries again to write to a full store.
+    private static let storeRetry = TimeAmount.milliseconds(250)
     /// How long applying may hold the loop before others have their turn.
     private static let longestTurn = TimeAmount.milliseconds(1)
     /// Letters of one log entry: an entry is applied in one go, so it must not be long.
@@ -63,10 +29,12 @@ final class Replica {
     private var progress: ReplicaProgress
     private var inFlight: Deque<(entry: LogEntry, origin: Origin)> = []
     private var actors = ActorQueue<Work>()
-    private var waiters: [Settlement: [Waiter]] = [:]
+    private var waiters = SettlementWaiters()
     private var stamp: EntryStamp
     private var isApplyScheduled = false
     private var isDraining = false
+    /// The entry that waits for space in the store.
+    private var stalled: (entry: LogEntry, origin: Origin)?
     private var deletionsUnderWay: Set<UserID> = []
     /// Actors whose waiting work is being begun further up the stack.
     private var draining: Set<Actor> = []
@@ -122,6 +90,12 @@ final class Replica {
         failure.map { .unavailable("partition \(partition.id) has stopped: \($0)") }
     }
 
+    /// Why nothing may enter the log now; nil where it may.
+    private var writeRefusal: Refusal? {
+        if stalled != nil { return .unavailable("partition \(partition.id): the node's disk is full") }
+        return unavailability ?? host.logRefusal
+    }
+
     /// Finds out what the command needs to know of other partitions, then lets it enter the log.
     private func begin(_ write: Write) {
         if case .createUser(let command) = write.command, isNameBeingCreated(command) {
@@ -162,7 +136,7 @@ final class Replica {
     }
 
     private func enter(_ command: Command, _ write: Write) {
-        if let refusal = unavailability ?? host.logRefusal { return giveUp(write, .failure(refusal)) }
+        if let refusal = writeRefusal { return giveUp(write, .failure(refusal)) }
         append(command, .write(write))
         actors.entered(write.actor)
         drain(write.actor)
@@ -205,7 +179,7 @@ final class Replica {
     /// Takes letters of other partitions. `completion` is given how far each source's stream was taken, or nil where
     /// the partition cannot take mail now.
     func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
-        guard failure == nil, host.logRefusal == nil, inFlight.count < limit else { return completion(nil) }
+        guard writeRefusal == nil, inFlight.count < limit else { return completion(nil) }
         var rest = letters[...]
         while rest.count > Replica.lettersPerEntry {
             append(.receiveMail(Array(rest.prefix(Replica.lettersPerEntry))), .own)
@@ -225,7 +199,7 @@ final class Replica {
     ///
     /// - Returns: false where the log takes nothing now.
     func trimOutbox(_ receipts: [MailReceipt]) -> Bool {
-        guard failure == nil, host.logRefusal == nil else { return false }
+        guard writeRefusal == nil else { return false }
         append(.trimOutbox(receipts), .own)
         return true
     }
@@ -263,9 +237,14 @@ final class Replica {
     /// takes nothing more; reads go on.
     func logFailed() {
         let durable = Int(progress.durable - progress.applied)
-        let abandoned = inFlight.dropFirst(durable)
+        let abandoned = Array(inFlight.dropFirst(durable))
         inFlight.removeLast(abandoned.count)
-        for (_, origin) in abandoned {
+        abandon(abandoned)
+    }
+
+    /// Nobody knows what these entries will have come to.
+    private func abandon(_ entries: some Sequence<(entry: LogEntry, origin: Origin)>) {
+        for (_, origin) in entries {
             switch origin {
             case .write(let write): answer(write, .failure(Replica.unknownOutcome))
             case .mail(let completion): completion(nil)
@@ -275,26 +254,16 @@ final class Replica {
     }
 
     private func applyCommitted() {
-        guard failure == nil, !isApplyScheduled else { return }
+        guard failure == nil, stalled == nil, !isApplyScheduled else { return }
         let end = NIODeadline.now() + Replica.longestTurn
         while NIODeadline.now() < end {
             guard let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
                 return continueDeletions()
             }
-            let applied = attempt { () throws(PartitionFailure) in try partition.apply(entry, at: index) }
-            guard let applied else {
-                switch origin {
-                case .write(let write): answer(write, .failure(Replica.unknownOutcome))
-                case .mail(let completion): completion(nil)
-                case .own: break
-                }
-                return
+            let isApplied = complete(entry, origin) { () throws(PartitionFailure) in
+                try partition.apply(entry, at: index)
             }
-            for settled in applied.settled {
-                release(settled)
-            }
-            finish(origin, applied.outcome)
-            if case .continueDeletion(let user) = entry.command { deletionsUnderWay.remove(user) }
+            guard isApplied else { return }
         }
         // Other partitions' turn: a long run of entries must not hold up the loop.
         isApplyScheduled = true
@@ -304,15 +273,64 @@ final class Replica {
         }
     }
 
+    /// Answers what an entry came to.
+    ///
+    /// - Returns: false where it has no effect yet: the store is full, or the partition has stopped.
+    private func complete(
+        _ entry: LogEntry,
+        _ origin: Origin,
+        _ apply: () throws(PartitionFailure) -> Applied
+    ) -> Bool {
+        let applied: Applied
+        do throws(PartitionFailure) {
+            applied = try apply()
+        } catch {
+            if error.isOutOfSpace {
+                stall(entry, origin, error)
+            } else {
+                stop(error)
+                abandon([(entry, origin)])
+            }
+            return false
+        }
+        for settled in applied.settled {
+            release(settled)
+        }
+        finish(origin, applied.outcome)
+        if case .continueDeletion(let user) = entry.command { deletionsUnderWay.remove(user) }
+        return true
+    }
+
+    /// The store has no space for an entry. It and those behind it will take effect when there is space again; nobody
+    /// is kept waiting for that, least of all reads behind them.
+    private func stall(_ entry: LogEntry, _ origin: Origin, _ error: PartitionFailure) {
+        let waiting = [(entry, origin)] + Array(inFlight)
+        stalled = (entry, origin.withoutWriter)
+        inFlight = Deque(inFlight.map { ($0.entry, $0.origin.withoutWriter) })
+        host.storeIsFull(error.description, for: partition.id)
+        host.eventLoop.assumeIsolated().scheduleTask(in: Replica.storeRetry) { self.resumeStalled() }
+        for case (_, .write(let write)) in waiting {
+            answer(write, .failure(Replica.unknownOutcome))
+        }
+    }
+
+    /// Tries again to write the entry that the store had no space for.
+    private func resumeStalled() {
+        guard failure == nil, let (entry, origin) = stalled else { return }
+        stalled = nil
+        let isApplied = complete(entry, origin) { () throws(PartitionFailure) in try partition.commit() }
+        guard isApplied else { return }
+        host.storeIsFull(nil, for: partition.id)
+        applyCommitted()
+    }
+
     private func finish(_ origin: Origin, _ outcome: Outcome) {
         switch (origin, outcome) {
         case (.write(let write), .done(let result)): answer(write, .success(result))
         case (.write(let write), .refused(let refusal)): answer(write, .failure(refusal))
         case (.write(let write), .waiting(let settlement, let fallback)):
             let patience = fallback == nil ? Replica.longestSettlement : Replica.longestBackfill
-            waiters[settlement, default: []].append(
-                Waiter(write: write, fallback: fallback, deadline: .now() + patience)
-            )
+            waiters.add(.init(write: write, fallback: fallback, deadline: .now() + patience), for: settlement)
         case (.write(let write), .mailTaken), (.write(let write), .applied):
             answer(write, .failure(Refusal(.error, "command came to nothing")))
         case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)
@@ -322,25 +340,21 @@ final class Replica {
     }
 
     private func release(_ settled: Settled) {
-        for waiter in waiters.removeValue(forKey: settled.settlement) ?? [] {
+        for waiter in waiters.take(settled.settlement) {
             answer(waiter.write, waiter.fallback.map { .success($0) } ?? settled.result)
         }
     }
 
     /// Answers those who have waited too long for other partitions.
     func releaseExpiredWaiters(now: NIODeadline) {
-        for (settlement, group) in waiters where group.contains(where: { $0.deadline <= now }) {
-            let left = group.filter { $0.deadline > now }
-            waiters[settlement] = left.isEmpty ? nil : left
-            for waiter in group where waiter.deadline <= now {
-                answer(waiter.write, waiter.fallback.map { .success($0) } ?? .failure(Replica.unknownOutcome))
-            }
+        for waiter in waiters.takeExpired(now: now) {
+            answer(waiter.write, waiter.fallback.map { .success($0) } ?? .failure(Replica.unknownOutcome))
         }
     }
 
     private func continueDeletions() {
         for user in partition.pendingDeletions where !deletionsUnderWay.contains(user) {
-            guard host.logRefusal == nil else { return }
+            guard writeRefusal == nil else { return }
             deletionsUnderWay.insert(user)
             append(.continueDeletion(user), .own)
         }
@@ -402,17 +416,10 @@ final class Replica {
         failure = error
         host.partitionStopped(partition.id, error)
         let abandoned = inFlight
-        let waiting = waiters.values.flatMap { $0 }
+        let waiting = waiters.takeAll()
         inFlight = []
-        waiters = [:]
         let unbegun = actors.removeAll()
-        for (_, origin) in abandoned {
-            switch origin {
-            case .write(let write): write.completion(.failure(Replica.unknownOutcome))
-            case .mail(let completion): completion(nil)
-            case .own: break
-            }
-        }
+        abandon(abandoned)
         for waiter in waiting {
             waiter.write.completion(.failure(Replica.unknownOutcome))
         }

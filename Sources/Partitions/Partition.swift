@@ -32,6 +32,8 @@ package final class Partition {
     private(set) var meta: PartitionMeta
     private(set) var current = EntryContext(index: 0, time: 0, mintedID: 0)
     private var settled: [Settled] = []
+    /// The last entry, while the store has no space for it.
+    private var uncommitted: Applied?
     /// What happened since the partition was opened, for metrics and tests.
     package var statistics = PartitionStatistics()
 
@@ -73,9 +75,11 @@ package final class Partition {
 
     /// Applies the next entry of the log.
     ///
-    /// - Throws: where the partition cannot go on; it must not be used again then.
+    /// - Throws: `PartitionFailure.store(.outOfSpace)` where the entry waits for space: `commit` is to be called until
+    ///   it succeeds, and only reads meanwhile. Anything else where the partition cannot go on; it must not be used
+    ///   again then.
     package func apply(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Applied {
-        guard index == meta.appliedIndex + 1 else {
+        guard index == meta.appliedIndex + 1, isCommitted else {
             throw .broken("entry \(index) behind \(meta.appliedIndex)")
         }
         current = EntryContext(index: index, time: entry.time, mintedID: entry.mintedID)
@@ -89,11 +93,23 @@ package final class Partition {
         meta.lastTime = entry.time
         homeLists.writeFullTails(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
-        try transaction.commit()
-        localFollowers.committed()
-        if homeLists.tailEntries > settings.largestTails { _ = try drainTails() }
-        return Applied(outcome: outcome, settled: settled)
+        uncommitted = Applied(outcome: outcome, settled: settled)
+        return try commit()
     }
+
+    /// Writes the entry that was applied last to the store. To be called again where `apply` found no space.
+    package func commit() throws(PartitionFailure) -> Applied {
+        guard let applied = uncommitted else { throw .broken("no entry to commit") }
+        try transaction.commit()
+        uncommitted = nil
+        localFollowers.committed()
+        if homeLists.tailEntries > settings.largestTails { _ = try? drainTails() }
+        return applied
+    }
+
+    /// Whether the store has everything that was applied. While it has not, no cache is written either: the store
+    /// must not see a cache of the entry before the entry.
+    var isCommitted: Bool { uncommitted == nil }
 
     /// Carries a command out, or answers what it came to the first time, where it carries a key seen before.
     private func executeOnce(_ command: Command) throws(PartitionFailure) -> Outcome {

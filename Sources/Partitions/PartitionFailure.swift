@@ -9,6 +9,11 @@ package enum PartitionFailure: Error, Equatable, Sendable, CustomStringConvertib
     /// An invariant of ours does not hold.
     case broken(String)
 
+    /// Whether it passes when there is space again.
+    package var isOutOfSpace: Bool {
+        if case .store(.outOfSpace) = self { true } else { false }
+    }
+
     package var description: String {
         switch self {
         case .store(let error): error.description

@@ -139,6 +139,7 @@ extension Partition {
     ///
     /// - Returns: nil where the store takes nothing, on a full disk: a cache must not stop a read.
     private func build(_ reader: UserID, now: Milliseconds) throws(PartitionFailure) -> HomeLists.HomeList? {
+        guard isCommitted else { return nil }
         let lacking = try pulledAuthors.isEmpty ? [] : followed(by: reader).filter { pulledAuthors.contains($0) }
         var merge = TimelineMerge(try authorSources(of: reader, before: nil, excluding: Set(lacking)))
         var entries: [ListEntry] = []

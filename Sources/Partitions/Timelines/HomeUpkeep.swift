@@ -14,6 +14,7 @@ extension Partition {
     ///
     /// - Returns: whether all that was in tails when the first slice was written is in the store.
     package func drainTails(limit: Int = 256) throws(PartitionFailure) -> Bool {
+        guard isCommitted else { throw .store(.outOfSpace("an entry waits for space in the store")) }
         let batch = WriteBatch()
         let slice = homeLists.nextSlice(appliedIndex: meta.appliedIndex, limit: limit, in: batch)
         try database.commit(batch)
@@ -29,6 +30,7 @@ extension Partition {
         since horizon: Milliseconds,
         startedAt: Milliseconds
     ) throws(PartitionFailure) -> Bool {
+        guard isCommitted else { return false }
         let batch = WriteBatch()
         let slice = 1000
         let dropped = homeLists.dropUnread(since: horizon, startedAt: startedAt, limit: slice, in: batch)
