@@ -18,6 +18,11 @@ final class Courier {
         var trimmed: UInt64 = 0
     }
 
+    private struct Pause {
+        let end: NIODeadline
+        let length: TimeAmount
+    }
+
     private struct StreamID: Hashable {
         let source: PartitionID
         let destination: PartitionID
@@ -27,6 +32,10 @@ final class Courier {
     private static let bytesPerRequest = 4 << 20
     private static let patience = TimeAmount.seconds(5)
     private static let pauseAfterFailure = TimeAmount.milliseconds(20)
+    private static let longestPause = TimeAmount.seconds(1)
+    /// How often a node is sent a request at most. What gathers meanwhile is one entry of each destination's log: under
+    /// load, entries of a few letters would cost their log and store more than the letters.
+    private static let interval = TimeAmount.milliseconds(5)
     /// How many taken letters a partition gathers before it notes them in its log.
     private static let lettersPerTrim: UInt64 = 2_048
 
@@ -34,6 +43,8 @@ final class Courier {
     private let logger: Logger
     private var streams: [StreamID: Stream] = [:]
     private var busyNodes: Set<NodeID> = []
+    /// Destinations that took nothing the last time, until when they are left alone.
+    private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
 
     init(host: PartitionHost, logger: Logger) {
@@ -55,10 +66,12 @@ final class Courier {
         var bags: [NodeID: [MailBag]] = [:]
         var bytes: [NodeID: Int] = [:]
         var byDestination: [PartitionID: [Letter]] = [:]
+        let now = NIODeadline.now()
         for replica in host.replicas where replica.failure == nil {
             let source = replica.partition.id
             for destination in replica.partition.outbox.destinations {
                 guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
+                    pauses[destination].map({ $0.end <= now }) ?? true,
                     bytes[node, default: 0] < Courier.bytesPerRequest
                 else { continue }
                 let id = StreamID(source: source, destination: destination)
@@ -85,6 +98,7 @@ final class Courier {
 
     private func send(_ bags: [MailBag], to node: NodeID) {
         busyNodes.insert(node)
+        let next = NIODeadline.now() + Courier.interval
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {
             case .success(.delivered(let reports)):
@@ -92,23 +106,24 @@ final class Courier {
                 for report in reports {
                     isProgress = self.take(report) || isProgress
                 }
-                self.release(node, after: isProgress ? nil : Courier.pauseAfterFailure)
+                self.release(node, at: isProgress ? next : .now() + Courier.pauseAfterFailure)
             case .success(let reply):
                 self.logger.debug("mail not taken", metadata: ["node": "\(node)", "reply": "\(reply)"])
-                self.release(node, after: Courier.pauseAfterFailure)
+                self.release(node, at: .now() + Courier.pauseAfterFailure)
             case .failure(let failure):
                 self.logger.debug("mail not delivered", metadata: ["node": "\(node)", "failure": "\(failure)"])
-                self.release(node, after: Courier.pauseAfterFailure)
+                self.release(node, at: .now() + Courier.pauseAfterFailure)
             }
         }
     }
 
-    private func release(_ node: NodeID, after pause: TimeAmount?) {
-        guard let pause else {
+    /// The node may be sent the next request, at once or later.
+    private func release(_ node: NodeID, at time: NIODeadline) {
+        guard time > .now() else {
             busyNodes.remove(node)
             return pump()
         }
-        host.eventLoop.assumeIsolated().scheduleTask(in: pause) {
+        host.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
             self.busyNodes.remove(node)
             self.pump()
         }
@@ -126,6 +141,13 @@ final class Courier {
             isProgress = isProgress || receipt.sequence > stream.taken
             stream.taken = receipt.sequence
             streams[id] = stream
+        }
+        if isProgress {
+            pauses[report.destination] = nil
+        } else {
+            let last = pauses[report.destination]?.length ?? Courier.pauseAfterFailure
+            let length = min(last * 2, Courier.longestPause)
+            pauses[report.destination] = Pause(end: .now() + length, length: length)
         }
         for source in Set(report.receipts.map(\.partition)) {
             if let replica = host.replica(of: source) { trim(replica, from: Courier.lettersPerTrim) }

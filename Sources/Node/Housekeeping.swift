@@ -13,6 +13,7 @@ final class Housekeeping: Sendable {
     private static let interval: TimeInterval = 0.5
     /// The store is flushed this often even if little is written, so that a restart replays little.
     private static let longestAge = Duration.seconds(600)
+    private static let shortestAge = Duration.seconds(2)
 
     private let database: Database
     private let log: GroupCommitLog
@@ -44,7 +45,9 @@ final class Housekeeping: Sendable {
         var lastFlush = clock.now
         while !isStopped.load(ordering: .relaxed) {
             Thread.sleep(forTimeInterval: Housekeeping.interval)
-            guard log.size > limit || clock.now - lastFlush > Housekeeping.longestAge else { continue }
+            let age = clock.now - lastFlush
+            // A partition that has stopped keeps its segments: flushing again and again would not shorten the log.
+            guard log.size > limit && age > Housekeeping.shortestAge || age > Housekeeping.longestAge else { continue }
             // Most drains are over after one interval; a longer one lets the segments go the next time.
             hosts.onEach { $0.drainTails() }
             Thread.sleep(forTimeInterval: Housekeeping.interval)

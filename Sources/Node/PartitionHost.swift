@@ -188,6 +188,8 @@ final class PartitionHost {
                 settings: settings.partitions,
                 incarnation: UInt64.random(in: 1...UInt64.max)
             )
+            // After `Recovery` there is nothing left to do, unless the log has lost all entries of the partition.
+            try partition.finishReplay()
             let replica = Replica(partition: partition, epoch: epoch, host: self, limit: settings.inFlight)
             byID[id] = replica
             replica.resume()
@@ -329,7 +331,8 @@ final class PartitionHost {
             isSubmitScheduled = true
             eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.submit() }
         } catch {
-            submitted(positions, .failure(error))
+            // Behind what the log has completed before.
+            eventLoop.assumeIsolated().execute { self.submitted(positions, .failure(error)) }
         }
     }
 

@@ -32,6 +32,8 @@ struct Recovery {
             do throws(PartitionFailure) {
                 if try replay(record, &partitions, layout, database) { replayed += 1 }
             } catch {
+                // A full disk concerns all partitions, and passes: the node is to be started again.
+                if error.isOutOfSpace { throw .inputOutput(error.description) }
                 stopped[record.partition] = error
             }
         }
@@ -39,6 +41,7 @@ struct Recovery {
             do throws(PartitionFailure) {
                 try partition.finishReplay()
             } catch {
+                if error.isOutOfSpace { throw error }
                 stopped[id] = error
             }
         }

@@ -98,6 +98,8 @@ final class Replica {
 
     /// Finds out what the command needs to know of other partitions, then lets it enter the log.
     private func begin(_ write: Write) {
+        // The outcome that a key remembers may not be in the store yet.
+        if stalled != nil, let refusal = writeRefusal { return giveUp(write, .failure(refusal)) }
         if case .createUser(let command) = write.command, isNameBeingCreated(command) {
             guard write.began + Replica.longestSettlement > .now() else {
                 return giveUp(write, .failure(.unavailable("username \(command.username) is being created")))
@@ -257,7 +259,7 @@ final class Replica {
         guard failure == nil, stalled == nil, !isApplyScheduled else { return }
         let end = NIODeadline.now() + Replica.longestTurn
         while NIODeadline.now() < end {
-            guard let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
+            guard !inFlight.isEmpty, let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
                 return continueDeletions()
             }
             let isApplied = complete(entry, origin) { () throws(PartitionFailure) in
@@ -415,7 +417,9 @@ final class Replica {
         guard failure == nil else { return }
         failure = error
         host.partitionStopped(partition.id, error)
-        let abandoned = inFlight
+        let abandoned = (stalled.map { [$0] } ?? []) + Array(inFlight)
+        if stalled != nil { host.storeIsFull(nil, for: partition.id) }
+        stalled = nil
         let waiting = waiters.takeAll()
         inFlight = []
         let unbegun = actors.removeAll()

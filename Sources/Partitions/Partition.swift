@@ -24,12 +24,14 @@ package final class Partition {
     let homeLists: HomeLists
     let localFollowers: LocalFollowers
     var presences = PresenceCache()
-    /// While the log is replayed: authors of tweets that home lists have and the store may lack.
-    var missedAuthors: Set<UserID> = []
+    /// While the log is replayed.
+    var replayed = ReplayedEntries()
     var pulledAuthors: Set<UserID>
     package private(set) var pendingDeletions: Set<UserID>
 
     private(set) var meta: PartitionMeta
+    /// As of the last entry that the store has: what reads see.
+    private(set) var readable: PartitionMeta
     private(set) var current = EntryContext(index: 0, time: 0, mintedID: 0)
     private var settled: [Settled] = []
     /// The last entry, while the store has no space for it.
@@ -53,6 +55,7 @@ package final class Partition {
         keys = Keys(partition: id)
         transaction = Transaction(database: database)
         meta = try database.record(keys.of(.meta)) ?? PartitionMeta()
+        readable = meta
         outboxStore = try Outbox(database: database, keys: keys)
         inbox = try Inbox(database: database, keys: keys)
         homeLists = try HomeLists(database: database, keys: keys, settings: settings)
@@ -91,7 +94,7 @@ package final class Partition {
         }
         meta.appliedIndex = index
         meta.lastTime = entry.time
-        homeLists.writeFullTails(in: transaction)
+        homeLists.writeDue(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         uncommitted = Applied(outcome: outcome, settled: settled)
         return try commit()
@@ -102,8 +105,13 @@ package final class Partition {
         guard let applied = uncommitted else { throw .broken("no entry to commit") }
         try transaction.commit()
         uncommitted = nil
+        readable = meta
+        homeLists.written()
         localFollowers.committed()
-        if homeLists.tailEntries > settings.largestTails { _ = try? drainTails() }
+        while homeLists.tailEntries > settings.largestTails {
+            // A drain that finds no space goes on with the next entry.
+            guard (try? drainTails()) != nil else { break }
+        }
         return applied
     }
 

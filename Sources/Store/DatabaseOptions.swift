@@ -63,6 +63,9 @@ final class OptionHandles {
         rocksdb_options_set_max_open_files(database, Int32(options.maxOpenFiles))
         rocksdb_options_set_max_background_jobs(database, Int32(options.backgroundJobs))
         rocksdb_options_set_level_compaction_dynamic_level_bytes(database, 1)
+        // Written out as they grow: a file system that orders data before metadata would make the log's next sync wait
+        // for a whole table.
+        rocksdb_options_set_bytes_per_sync(database, 512 << 10)
         rocksdb_options_set_compression(database, Int32(rocksdb_lz4_compression))
         rocksdb_options_set_bottommost_compression(database, Int32(rocksdb_zstd_compression))
         rocksdb_options_set_keep_log_file_num(database, 2)

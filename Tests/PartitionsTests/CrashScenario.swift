@@ -38,6 +38,7 @@ struct CrashScenario {
                 inDoubt = acknowledged
                 try operate()
                 acknowledged = inDoubt
+                try readHomes()
                 if step % 3 == 2, let stream = cluster.streams.randomElement(using: &random) {
                     try cluster.deliver(stream, limit: 3)
                     if step % 2 == 0 { try cluster.trim(stream) }
@@ -82,6 +83,13 @@ struct CrashScenario {
             guard try cluster.run(.deleteUser(DeleteUser(user: user))) == .success(.integer(1)) else { return }
             try cluster.deliverEverything()
         default: try post(by: user)
+        }
+    }
+
+    /// Home lists are built, so that there are tails for the crash to take.
+    private mutating func readHomes() throws {
+        for user in acknowledged.social.users.sorted() where random.one(in: 2) {
+            _ = try cluster.read(.home(HomeQuery(reader: user, count: 5)), in: cluster.layout.partition(of: user))
         }
     }
 

@@ -212,6 +212,11 @@ final class PartitionCluster {
         try writer.removeSegments { persisted[$0] ?? 0 }
     }
 
+    /// The logs lose their last entries, as they may when they are not synced.
+    func forgetLastEntries(_ count: Int) {
+        logs = logs.mapValues { Array($0.dropLast(count)) }
+    }
+
     /// The machine dies: the database is found as it was persisted, and the logs' entries behind that are applied
     /// again. What the sources knew of deliveries is lost.
     ///

@@ -31,7 +31,7 @@ struct TimelineProperty {
         settings.followerCacheEntries = 40
         settings.largestHomeLists = 8
         settings.tailEntries = 5
-        settings.largestTails = 60
+        settings.largestTails = 15
         settings.deletionSlice = 7
         cluster = try PartitionCluster(count: 4, settings: settings)
         model = SocialModel(cap: cap)

@@ -1,9 +1,50 @@
+import Model
 import Partitions
 import TestSupport
 import Testing
 
 /// Materialized timelines equal computed ones, and both equal the model, over 200,000 operations and more.
 @Suite struct TimelineTests {
+    /// A log that is not synced may lose entries whose effects the store has: what their lists lack cannot be known.
+    @Test(arguments: [0, 1, 5, 50, 100_000])
+    func listsAreRightAfterTheLogHasLostItsEnd(lost: Int) throws {
+        var settings = PartitionSettings()
+        settings.tailEntries = 8
+        let cluster = try PartitionCluster(count: 2, settings: settings)
+        let users = (1...6).map { UserID(UInt64($0)) }
+        for user in users {
+            let command = CreateUser(username: try Username("user\(user)"), requestedID: user, displayName: nil)
+            _ = try cluster.run(.createUser(command)).get()
+        }
+        for user in users {
+            for other in users where other != user {
+                _ = try cluster.run(.follow(Follow(follower: user, author: other))).get()
+            }
+        }
+        func home(of user: UserID) throws -> [TweetID] {
+            let query = HomeQuery(reader: user, count: 1_000)
+            let answer = try cluster.read(.home(query), in: cluster.layout.partition(of: user))
+            guard case .success(.home(let page, _, _)) = answer else { return [] }
+            return page.items
+        }
+        for round in 0..<12 {
+            for user in users {
+                _ = try cluster.run(.postTweet(PostTweet(author: user, text: "\(round)"))).get()
+                _ = try home(of: user)
+            }
+            try cluster.deliverEverything()
+        }
+        try cluster.flush()
+        cluster.forgetLastEntries(lost)
+        try cluster.crash()
+        for user in users {
+            let materialized = try home(of: user)
+            try cluster.partition(cluster.layout.partition(of: user)).dropHomeList(of: user)
+            #expect(try materialized == home(of: user))
+            #expect(materialized.count == 12 * users.count)
+        }
+    }
+
     @Test(arguments: [(4, 10, 8_000), (16, 10, 8_000), (800, 3, 20_000)])
     func materializedEqualsComputed(cap: Int, seeds: Int, operations: Int) throws {
         var total = PartitionStatistics()

@@ -32,7 +32,7 @@ public struct ListTail: ListRun, Hashable {
     }
 
     public mutating func removeAll() {
-        ascending.removeAll(keepingCapacity: true)
+        ascending.removeAll()
     }
 
     /// As an operand for the list that it is the tail of.

@@ -17,9 +17,11 @@ final class Inbox {
 
     init(database: Database, keys: Keys) throws(PartitionFailure) {
         self.keys = keys
-        try database.forEach(prefix: keys.of(.inboxStream)) { _, value throws(PartitionFailure) in
-            let receipt: MailReceipt = try decode(value)
-            taken[receipt.partition] = receipt
+        try database.forEach(prefix: keys.of(.inbox)) { _, value throws(PartitionFailure) in
+            let page: InboxPage = try decode(value)
+            for receipt in page.receipts {
+                taken[receipt.partition] = receipt
+            }
             return true
         }
     }
@@ -48,8 +50,29 @@ final class Inbox {
     }
 
     func store(_ sources: Set<PartitionID>, in transaction: Transaction) {
-        for source in sources {
-            transaction.put(keys.of(.inboxStream, UInt64(source.rawValue)), receipt(for: source))
+        for page in Set(sources.map { $0.rawValue / InboxPage.sources }) {
+            let first = page * InboxPage.sources
+            let receipts = (first..<first + InboxPage.sources).compactMap { taken[PartitionID($0)] }
+            transaction.putBlindly(keys.of(.inbox, UInt64(page)), InboxPage(receipts: receipts).encoded())
         }
+    }
+}
+
+/// What was taken of a run of sources: an entry takes mail of many, and a key for each would cost more than the mail.
+private struct InboxPage: BinaryCodable {
+    static let sources: UInt16 = 32
+
+    let receipts: [MailReceipt]
+
+    init(receipts: [MailReceipt]) {
+        self.receipts = receipts
+    }
+
+    func encode(into writer: inout BinaryWriter) {
+        writer.writeArray(receipts) { $0.write($1) }
+    }
+
+    init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        receipts = try reader.readArray { reader throws(BinaryDecodingError) in try reader.read() }
     }
 }

@@ -21,7 +21,7 @@ enum KeyKind: UInt8 {
     case pullState = 17
     case outbox = 18
     case outboxStream = 19
-    case inboxStream = 20
+    case inbox = 20
     case idempotency = 21
     case idempotencyByTime = 22
     case deletion = 23

@@ -33,17 +33,23 @@ extension Partition {
     ///
     /// - Returns: whether it was applied.
     package func replay(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Bool {
+        replayed.last = index
         guard index <= meta.appliedIndex else {
             try restoreTails()
             _ = try apply(entry, at: index)
             return true
         }
-        if index > homeLists.drainedIndex { missedAuthors.formUnion(entry.command.authorsOfTweets) }
+        if index > homeLists.drainedIndex { replayed.authors.formUnion(entry.command.authorsOfTweets) }
         return false
     }
 
-    /// All entries of the log are replayed.
+    /// The log holds no more entries of this partition.
     package func finishReplay() throws(PartitionFailure) {
+        if homeLists.drainedIndex < meta.appliedIndex, replayed.last < meta.appliedIndex {
+            // A power failure with relaxed durability took entries from the log whose effects the store has: nobody
+            // knows which lists lack them.
+            homeLists.dropAll()
+        }
         try restoreTails()
         while try !drainTails() {}
     }
@@ -52,25 +58,37 @@ extension Partition {
     /// had the same followed authors, pushed, since it was built: any change of those drops it.
     private func restoreTails() throws(PartitionFailure) {
         let drained = homeLists.drainedIndex
-        for author in missedAuthors.sorted() {
+        for author in replayed.authors.sorted() {
             guard let list = try packedList(.authorList, of: author) else { continue }
             let followers = try pulledAuthors.contains(author) ? [] : localFollowers.of(author)
-            for index in 0..<list.count {
+            // Oldest first, as they came.
+            for index in (0..<list.count).reversed() {
                 guard let entry = list.entry(at: index), entry.arrival > drained else { continue }
                 restore(entry.withoutReplyTo(), to: author)
                 for follower in followers {
                     restore(entry, to: follower)
                 }
+                if homeLists.tailEntries > settings.largestTails { homeLists.fillAll() }
+                guard homeLists.isWritingDue else { continue }
+                homeLists.writeDue(in: transaction)
+                try transaction.commit()
+                homeLists.written()
             }
-            homeLists.writeFullTails(in: transaction)
-            try transaction.commit()
         }
-        missedAuthors = []
+        replayed.authors = []
     }
 
     private func restore(_ entry: ListEntry, to reader: UserID) {
         if homeLists.push(entry, to: reader, builtBefore: entry.arrival) { statistics.restoredTailEntries += 1 }
     }
+}
+
+/// What replaying the log has found so far.
+struct ReplayedEntries {
+    /// Authors of tweets that home lists had in their tails.
+    var authors: Set<UserID> = []
+    /// The last entry that the log holds.
+    var last: LogIndex = 0
 }
 
 extension Command {

@@ -6,13 +6,15 @@ final class Transaction {
     private let database: Database
     private let batch = WriteBatch()
     private var overlay: [[UInt8]: [UInt8]?] = [:]
+    /// Whether the store has refused the effects: they are to be committed again, and reads do not see them.
+    private var isRefused = false
 
     init(database: Database) {
         self.database = database
     }
 
     func value(_ key: [UInt8]) throws(PartitionFailure) -> [UInt8]? {
-        if let written = overlay[key] { return written }
+        if !isRefused, let written = overlay[key] { return written }
         return try database.read(key)
     }
 
@@ -55,7 +57,9 @@ final class Transaction {
     }
 
     func commit() throws(PartitionFailure) {
+        isRefused = true
         try database.commit(batch)
+        isRefused = false
         overlay.removeAll(keepingCapacity: true)
         batch.clear()
     }

@@ -72,11 +72,13 @@ final class HomeLists {
         drainedIndex = try HomeLists.drainedIndex(try database.read(keys.of(.drainedIndex)))
         try database.forEach(prefix: keys.of(.homeHeader)) { key, value throws(PartitionFailure) in
             let stored: StoredHeader = try decode(value)
-            lists[UserID(try Keys.integer(key))] = HomeList(
-                builtAt: stored.builtAt,
-                lacking: stored.lacking,
-                lastRead: 0
-            )
+            let reader = UserID(try Keys.integer(key))
+            // A list that was trimmed to another cap does not tell where it ends.
+            if stored.cap == cap {
+                lists[reader] = HomeList(builtAt: stored.builtAt, lacking: stored.lacking, lastRead: 0)
+            } else {
+                undeleted.insert(reader)
+            }
             return true
         }
     }
@@ -101,7 +103,7 @@ final class HomeLists {
     func store(_ entries: SortedList, _ list: HomeList, of reader: UserID, in batch: WriteBatch) {
         if lists.count >= limit { dropOldest() }
         writeDeletions(in: batch)
-        let header = StoredHeader(builtAt: list.builtAt, lacking: list.lacking)
+        let header = StoredHeader(builtAt: list.builtAt, cap: cap, lacking: list.lacking)
         batch.put(keys.of(.homeHeader, reader.rawValue), header.encoded())
         batch.put(keys.of(.homeList, reader.rawValue), entries.stored())
         lists[reader] = list
@@ -132,14 +134,34 @@ final class HomeLists {
         }
     }
 
-    /// Writes the tails that the entry being applied has filled.
-    func writeFullTails(in transaction: Transaction) {
+    /// Writes what entries leave to be written with them: the tails that they have filled, and deletions of lists
+    /// that the store has not taken yet. To be followed by `written` once the transaction is.
+    func writeDue(in transaction: Transaction) {
         for reader in full {
             guard let tail = lists[reader]?.tail, !tail.isEmpty else { continue }
             transaction.merge(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
+        }
+        for reader in undeleted {
+            transaction.delete(keys.of(.homeHeader, reader.rawValue))
+            transaction.delete(keys.of(.homeList, reader.rawValue))
+        }
+    }
+
+    var isWritingDue: Bool { !full.isEmpty }
+
+    /// What was due is in the store.
+    func written() {
+        for reader in full {
             clearTail(of: reader)
         }
         full.removeAll(keepingCapacity: true)
+        undeleted.removeAll()
+    }
+
+    /// Makes all tails due.
+    func fillAll() {
+        full = Array(undrained)
+        undrained = []
     }
 
     /// Puts the next tails of the drain under way, or of a new one, into a batch. To be followed by `finish` once the
@@ -161,6 +183,7 @@ final class HomeLists {
             readers: readers,
             isLast: drain.position == drain.readers.endIndex
         )
+        writeDeletions(in: batch)
         if slice.isLast { batch.put(keys.of(.drainedIndex), StoredIndex(value: drain.began).encoded()) }
         return slice
     }
@@ -171,6 +194,7 @@ final class HomeLists {
         for reader in slice.readers {
             clearTail(of: reader)
         }
+        undeleted.removeAll()
         if slice.isLast { drainedIndex = slice.drain.began }
         drain = slice.isLast ? nil : slice.drain
     }
@@ -207,7 +231,14 @@ final class HomeLists {
         return victims.count
     }
 
-    /// Of a few lists, drops the one read longest ago: an approximation of least recently used, as in Redis.
+    /// Forgets all lists: what they lack is not known.
+    func dropAll() {
+        undeleted.formUnion(lists.keys)
+        lists = [:]
+        tailEntries = 0
+    }
+
+    /// Of a few lists, drops the one read longest ago.
     private func dropOldest() {
         let sample = lists.prefix(8)
         guard let oldest = sample.min(by: { $0.value.lastRead < $1.value.lastRead }) else { return }
@@ -225,26 +256,30 @@ final class HomeLists {
     }
 
     func deletionsWritten() {
-        undeleted = []
+        undeleted.removeAll()
     }
 }
 
 private struct StoredHeader: BinaryCodable {
     let builtAt: LogIndex
+    let cap: Int
     let lacking: [UserID]
 
-    init(builtAt: LogIndex, lacking: [UserID]) {
+    init(builtAt: LogIndex, cap: Int, lacking: [UserID]) {
         self.builtAt = builtAt
+        self.cap = cap
         self.lacking = lacking
     }
 
     func encode(into writer: inout BinaryWriter) {
         writer.writeVariable(builtAt)
+        writer.writeVariable(UInt64(cap))
         writer.writeArray(lacking) { $0.write($1) }
     }
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         builtAt = try reader.readVariable()
+        cap = Int(truncatingIfNeeded: try reader.readVariable())
         lacking = try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() }
     }
 }

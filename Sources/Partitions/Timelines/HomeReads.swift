@@ -27,7 +27,7 @@ extension Partition {
         return .success(
             .home(
                 Page(items: page.items, next: page.next),
-                position: Position(incarnation: incarnation, index: meta.appliedIndex, time: meta.lastTime),
+                position: Position(incarnation: incarnation, index: readable.appliedIndex, time: readable.lastTime),
                 isSinceHonoured: isSinceHonoured
             )
         )
@@ -77,7 +77,7 @@ extension Partition {
 
     /// Whether the list has stood, whole, since the position: nothing that arrived after it can be missing.
     private func canHonourSince(_ since: Position?, builtAt: LogIndex, floor: TweetID?) -> Bool {
-        guard let since, since.incarnation == incarnation, since.index <= meta.appliedIndex,
+        guard let since, since.incarnation == incarnation, since.index <= readable.appliedIndex,
             builtAt <= since.index
         else { return false }
         // A full list may have trimmed a tweet that arrived late, but none that arrived later than the bound on

@@ -1,8 +1,7 @@
 package import Model
 internal import Store
 
-/// Keeping home lists between entries: writing their tails, putting tails back after a restart, dropping lists that
-/// nobody reads.
+/// Keeping home lists between entries: writing their tails, dropping lists that nobody reads.
 extension Partition {
     /// How many readers have a home list.
     package var homeListCount: Int { homeLists.count }
