@@ -49,8 +49,8 @@ extension Workbench {
         return report
     }
 
-    /// `posts`: posts alone as fast as possible, then at half of that how long a post takes, and until a follower sees
-    /// it.
+    /// `posts`: posts alone as fast as possible, then at a quarter and at half of that how long a post takes, and until
+    /// a follower sees it.
     package func posts(seconds: Double) async throws -> WorkloadReport {
         var report = WorkloadReport(workload: "posts")
         report.note(try await activateEveryone(), "activation")
@@ -60,7 +60,7 @@ extension Workbench {
         let newest = Newest(graph)
         let clock = ContinuousClock()
         let began = clock.now
-        let most = try await stream.closed(count: 20_000, window: 256) { number in
+        let most = try await stream.closed(count: 40_000, window: 256) { number in
             ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
         } check: { number, reply in
             newest.note(reply, by: authors[number % authors.count])
@@ -70,16 +70,19 @@ extension Workbench {
         let rate = Double(most.commands) / (clock.now - began).inSeconds
         report.add("most, until all is visible", rate, "posts/s")
         try await settle(&report)
-        say("posts: half of that")
-        let probe = VisibilityProbe(graph: graph)
-        async let visible = probe.run(stream, seconds: seconds)
-        let half = try await stream.open(rate: rate / 2, seconds: seconds) { number in
-            ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
+        for (share, name) in [(4.0, "a quarter of most"), (2.0, "half of most")] {
+            say("posts: \(name)")
+            let probe = VisibilityProbe(graph: graph)
+            async let visible = probe.run(stream, seconds: seconds)
+            let part = try await stream.open(rate: rate / share, seconds: seconds) { number in
+                ["TWEET.POST", String(authors[number % authors.count]), "post \(number)"]
+            }
+            report.note(part, name)
+            report.add("\(name), reached", part.rate, "posts/s")
+            report.addLatency(name, part)
+            report.addVisibility(name, try await visible)
+            try await settle(&report)
         }
-        report.note(half, "half of most")
-        report.add("half of most, reached", half.rate, "posts/s")
-        report.addLatency("half of most", half)
-        report.addVisibility("half of most", try await visible)
         return report
     }
 

@@ -119,7 +119,7 @@ package struct NodeSettings: Sendable {
         "timeline.tails",
         default: 1_000_000,
         in: 1_000...100_000_000,
-        "Such entries of all home lists of one partition, 24 bytes each; beyond, tails are written before they are full"
+        "Such entries of all home lists of one partition, 24 to 48 bytes each; beyond, tails are written before they are full"
     )
     package static let inFlight = SettingKey<Int>.integer(
         "partition.inflight",
