@@ -159,6 +159,16 @@ def test_killed_nodes_lose_nothing(own, durability):
           f"the fewest of a kind in a round {min(fewest)}, {writer.retried} retried, killed {dict(kills)}")
 
 
+def replies_around_a_crash(cluster, pipeline, rng):
+    """The replies of a pipeline while all nodes are killed; they run again afterwards."""
+    killer = threading.Timer(rng.uniform(0, 0.03), lambda: cluster.kill("node1", "node2", "node3"))
+    killer.start()
+    replies = pipeline.execute(raise_on_error=False)
+    killer.join()
+    cluster.start("node1", "node2", "node3")
+    return replies
+
+
 def test_a_creation_that_crashed_half_way_is_complete_or_free(own):
     rng = random.Random(5)
     cluster = own()
@@ -167,11 +177,7 @@ def test_a_creation_that_crashed_half_way_is_complete_or_free(own):
         pipeline = client.pipeline(transaction=False)
         for index in range(400):
             pipeline.execute_command("USER.CREATE", f"half{number}x{index}", "ID", number * 1_000 + index)
-        killer = threading.Timer(rng.uniform(0, 0.03), lambda: cluster.kill("node1", "node2", "node3"))
-        killer.start()
-        replies = pipeline.execute(raise_on_error=False)
-        killer.join()
-        cluster.start("node1", "node2", "node3")
+        replies = replies_around_a_crash(cluster, pipeline, rng)
         client = cluster.client()
 
         def is_settled(index):
@@ -204,11 +210,7 @@ def test_a_rename_that_crashed_half_way_is_complete_or_undone(own):
         pipeline = client.pipeline(transaction=False)
         for user in users:
             pipeline.execute_command("USER.UPDATE", user, "USERNAME", f"u{user}x{number}")
-        killer = threading.Timer(rng.uniform(0, 0.03), lambda: cluster.kill("node1", "node2", "node3"))
-        killer.start()
-        replies = pipeline.execute(raise_on_error=False)
-        killer.join()
-        cluster.start("node1", "node2", "node3")
+        replies = replies_around_a_crash(cluster, pipeline, rng)
         client = cluster.client()
 
         def state(user):

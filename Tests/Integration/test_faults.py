@@ -22,6 +22,15 @@ def fill(client, users):
         client.execute_command("USER.CREATE", f"u{user}", "ID", user)
 
 
+def filled(client, users):
+    """Creates users, in a model too."""
+    fill(client, users)
+    model = SocialModel()
+    for user in users:
+        model.create(user, f"u{user}")
+    return model
+
+
 def partition_of(tweet):
     return int(tweet) >> 12 & 1023
 
@@ -30,10 +39,7 @@ def test_a_clock_that_steps_back_an_hour_and_forward_a_day(own, faults):
     cluster = own(faults=faults)
     client = cluster.client()
     users = range(30)
-    fill(client, users)
-    model = SocialModel()
-    for user in users:
-        model.create(user, f"u{user}")
+    model = filled(client, users)
     rng = random.Random(3)
     for user in users:
         for other in rng.sample(users, 5):
@@ -194,10 +200,7 @@ def test_a_store_on_a_full_disk_refuses_writes_and_serves_reads(own, faults):
     cluster = own(nodes=1, partitions=4, sets=["store.memtable.megabytes=1"], faults=faults)
     client = cluster.client()
     users = range(40)
-    fill(client, users)
-    model = SocialModel()
-    for user in users:
-        model.create(user, f"u{user}")
+    model = filled(client, users)
     for user in users:
         client.execute_command("FOLLOW", user, (user + 1) % 40)
         model.follow(user, (user + 1) % 40)
