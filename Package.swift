@@ -109,6 +109,10 @@ let package = Package(
             ]
         ),
         library("TestSupport", ["Log"]),
+        library(
+            "HostileInput",
+            ["BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Settings", "TestSupport", "Wire", .nioCore]
+        ),
         tests("ModelTests", ["Model", "TestSupport"]),
         tests("LogTests", ["Log", "Model", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "TestSupport"]),
@@ -118,6 +122,7 @@ let package = Package(
         tests("RouterTests", ["Model", "Router"]),
         tests("NodeTests", ["Model", "Node", "TestSupport"]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
+        tests("HostileInputTests", ["HostileInput"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),
         tests("PartitionsTests", ["Log", "Model", "Partitions", "Store", "TestSupport"]),
     ]

@@ -144,7 +144,7 @@ package struct BulkLoader {
         let fresh = Array(Set(lines.flatMap(\.users)).subtracting(knownUsers)).sorted()
         knownUsers.formUnion(fresh)
         let result = try await stream.closed(count: fresh.count, window: BulkLoader.window) { number in
-            ["USER.CREATE", Workbench.username(of: fresh[number]), "ID", String(fresh[number])]
+            ["USER.CREATE", RookeryService.username(of: fresh[number]), "ID", String(fresh[number])]
         } check: { _, reply in
             if case .error(let what) = reply, !what.hasPrefix("EXISTS") { what } else { nil }
         }

@@ -10,12 +10,12 @@ package struct LineProblem: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 /// One line of a file to load.
-enum LoadLine: Equatable {
+package enum LoadLine: Equatable {
     case follow(follower: UInt64, followee: UInt64)
     case tweet(author: UInt64, text: String, replyTo: UInt64?, quote: UInt64?)
 
     /// Whose command it is: the lines of one actor are loaded in their order.
-    var actor: UInt64 {
+    package var actor: UInt64 {
         switch self {
         case .follow(let follower, _): follower
         case .tweet(let author, _, _, _): author
@@ -23,7 +23,7 @@ enum LoadLine: Equatable {
     }
 
     /// The users that must exist for it.
-    var users: [UInt64] {
+    package var users: [UInt64] {
         switch self {
         case .follow(let follower, let followee): [follower, followee]
         case .tweet(let author, _, _, _): [author]
@@ -31,7 +31,7 @@ enum LoadLine: Equatable {
     }
 
     /// - Returns: nil for an empty line or a comment.
-    static func follow(_ text: Substring) throws(LineFault) -> LoadLine? {
+    package static func follow(_ text: Substring) throws(LineFault) -> LoadLine? {
         guard !text.isEmpty, !text.hasPrefix("#") else { return nil }
         let parts = text.split(separator: "\t", omittingEmptySubsequences: false)
         guard parts.count == 2, let follower = identifier(parts[0]), let followee = identifier(parts[1]) else {
@@ -40,7 +40,7 @@ enum LoadLine: Equatable {
         return .follow(follower: follower, followee: followee)
     }
 
-    static func tweet(_ text: Substring) throws(LineFault) -> LoadLine? {
+    package static func tweet(_ text: Substring) throws(LineFault) -> LoadLine? {
         guard !text.isEmpty else { return nil }
         guard let tweet = try? JSONDecoder().decode(TweetLine.self, from: Data(text.utf8)) else {
             throw LineFault("expected a JSON object with \"author\" and \"text\", found '\(text.prefix(64))'")
@@ -62,8 +62,8 @@ enum LoadLine: Equatable {
 }
 
 /// What is wrong with a line, without its place.
-struct LineFault: Error {
-    let what: String
+package struct LineFault: Error {
+    package let what: String
 
     init(_ what: String) {
         self.what = what

@@ -6,9 +6,14 @@ internal import NIOPosix
 package final class Connection {
     package typealias Completion = (Result<Reply, ClientError>) -> Void
 
+    private struct Waiting {
+        var left: Int
+        let completion: Completion
+    }
+
     package let eventLoop: any EventLoop
     private let channel: any Channel
-    private var waiting: Deque<Completion> = []
+    private var waiting: Deque<Waiting> = []
     private var output: ByteBuffer
     private var isFlushScheduled = false
     private var failure: ClientError?
@@ -41,22 +46,37 @@ package final class Connection {
             .get()
     }
 
-    /// Commands without a reply yet.
-    package var waitingCount: Int { waiting.count }
-
     /// Sends a command. `completion` is called once, on the loop.
     package func send(_ words: [String], completion: @escaping Completion) {
-        if let failure { return completion(.failure(failure)) }
-        waiting.append(completion)
-        output.writeString("*\(words.count)\r\n")
-        for word in words {
-            output.writeString("$\(word.utf8.count)\r\n")
-            output.writeString(word)
-            output.writeString("\r\n")
+        write(replies: 1, completion) { Connection.encode(words, into: &$0) }
+    }
+
+    /// Sends commands that are encoded already. `completion` is called for each of their replies, on the loop; for
+    /// each of them, too, where the connection is lost.
+    package func write(
+        replies count: Int,
+        _ completion: @escaping Completion,
+        encode: (inout ByteBuffer) -> Void
+    ) {
+        if let failure {
+            for _ in 0..<count { completion(.failure(failure)) }
+            return
         }
+        waiting.append(Waiting(left: count, completion: completion))
+        encode(&output)
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         eventLoop.assumeIsolated().execute { self.flush() }
+    }
+
+    /// A command as an array of bulk strings.
+    package static func encode(_ words: [String], into buffer: inout ByteBuffer) {
+        buffer.writeString("*\(words.count)\r\n")
+        for word in words {
+            buffer.writeString("$\(word.utf8.count)\r\n")
+            buffer.writeString(word)
+            buffer.writeString("\r\n")
+        }
     }
 
     package func close() {
@@ -72,7 +92,10 @@ package final class Connection {
     }
 
     fileprivate func received(_ reply: Reply) {
-        waiting.popFirst()?(.success(reply))
+        guard let completion = waiting.first?.completion else { return }
+        waiting[0].left -= 1
+        if waiting[0].left == 0 { waiting.removeFirst() }
+        completion(.success(reply))
     }
 
     fileprivate func failed(_ error: ClientError) {
@@ -80,8 +103,8 @@ package final class Connection {
         failure = error
         let abandoned = waiting
         waiting = []
-        for completion in abandoned {
-            completion(.failure(error))
+        for one in abandoned {
+            for _ in 0..<one.left { one.completion(.failure(error)) }
         }
     }
 }

@@ -1,56 +1,12 @@
 package import NIOCore
 
-/// A reply of a server that speaks RESP.
-package enum Reply: Equatable, Sendable {
-    case text(String)
-    case error(String)
-    case integer(Int64)
-    case null
-    /// Arrays, sets and maps, the last as fields and values in turn.
-    case array([Reply])
-
-    /// The text of a text, the digits of an integer.
-    package var string: String? {
-        switch self {
-        case .text(let text): text
-        case .integer(let value): String(value)
-        default: nil
-        }
-    }
-
-    package var array: [Reply]? {
-        guard case .array(let values) = self else { return nil }
-        return values
-    }
-
-    /// The value of a field of a map.
-    package subscript(field: String) -> Reply? {
-        guard case .array(let values) = self else { return nil }
-        for index in stride(from: 0, to: values.count - 1, by: 2) where values[index] == .text(field) {
-            return values[index + 1]
-        }
-        return nil
-    }
-}
-
-/// Why a connection cannot be used any more.
-package enum ClientError: Error, Equatable, Sendable, CustomStringConvertible {
-    case protocolViolation(String)
-    case disconnected(String)
-
-    package var description: String {
-        switch self {
-        case .protocolViolation(let what): "the server's answer is not RESP: \(what)"
-        case .disconnected(let why): "connection lost: \(why)"
-        }
-    }
-}
-
 /// Reads replies from a stream of bytes.
 package struct ReplyDecoder: NIOSingleStepByteToMessageDecoder {
     package typealias InboundOut = Reply
 
     private static let largestDepth = 8
+    /// Longer ones are no replies but noise: as much as Redis allows to one text.
+    private static let largestLength: Int64 = 512 << 20
 
     package init() {}
 
@@ -67,17 +23,40 @@ package struct ReplyDecoder: NIOSingleStepByteToMessageDecoder {
 
     private static func reply(_ buffer: inout ByteBuffer, depth: Int) throws -> Reply? {
         guard depth <= largestDepth else { throw ClientError.protocolViolation("nested too deep") }
+        if let value = smallInteger(&buffer) { return .integer(value) }
         guard let mark = buffer.readInteger(as: UInt8.self), let line = line(&buffer) else { return nil }
         switch mark {
         case UInt8(ascii: "+"), UInt8(ascii: ","), UInt8(ascii: "#"): return .text(line)
         case UInt8(ascii: "-"): return .error(line)
         case UInt8(ascii: ":"): return .integer(try number(line))
         case UInt8(ascii: "_"): return .null
-        case UInt8(ascii: "$"), UInt8(ascii: "="): return try bulk(&buffer, Int(number(line)))
-        case UInt8(ascii: "*"), UInt8(ascii: "~"): return try array(&buffer, Int(number(line)), depth)
-        case UInt8(ascii: "%"): return try array(&buffer, 2 * Int(number(line)), depth)
+        case UInt8(ascii: "$"), UInt8(ascii: "="): return try bulk(&buffer, length(line))
+        case UInt8(ascii: "*"), UInt8(ascii: "~"): return try array(&buffer, length(line), depth)
+        case UInt8(ascii: "%"): return try array(&buffer, 2 * length(line), depth)
         default: throw ClientError.protocolViolation("type \(mark)")
         }
+    }
+
+    /// An integer of up to 9 digits, read without making a text of it: what Redis answers to every append to a list.
+    private static func smallInteger(_ buffer: inout ByteBuffer) -> Int64? {
+        let found = buffer.withUnsafeReadableBytes { bytes -> (value: Int64, length: Int)? in
+            guard bytes.first == UInt8(ascii: ":") else { return nil }
+            var value: Int64 = 0
+            var index = 1
+            while index < min(bytes.count, 11) {
+                let byte = bytes[index]
+                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { break }
+                value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+                index += 1
+            }
+            guard (2...10).contains(index), index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\r"),
+                bytes[index + 1] == UInt8(ascii: "\n")
+            else { return nil }
+            return (value, index + 2)
+        }
+        guard let found else { return nil }
+        buffer.moveReaderIndex(forwardBy: found.length)
+        return found.value
     }
 
     private static func line(_ buffer: inout ByteBuffer) -> String? {
@@ -92,6 +71,13 @@ package struct ReplyDecoder: NIOSingleStepByteToMessageDecoder {
     private static func number(_ line: String) throws -> Int64 {
         guard let value = Int64(line) else { throw ClientError.protocolViolation("number '\(line.prefix(32))'") }
         return value
+    }
+
+    /// - Returns: a length or a count; negative for null.
+    private static func length(_ line: String) throws -> Int {
+        let value = try number(line)
+        guard value <= largestLength else { throw ClientError.protocolViolation("length \(value)") }
+        return Int(max(-1, value))
     }
 
     private static func bulk(_ buffer: inout ByteBuffer, _ length: Int) throws -> Reply? {

@@ -20,8 +20,28 @@ package struct SettingsReader {
     ///   - file: lines `key = value`; empty ones and those that begin with `#` do not count.
     ///   - flags: `key=value` each.
     package init(file: String?, environment: [String: String], flags: [String]) throws(SettingsError) {
+        var text: String?
+        if let file {
+            do {
+                text = try String(contentsOfFile: file, encoding: .utf8)
+            } catch {
+                throw .unreadableFile(path: file, why: "\(error.localizedDescription)")
+            }
+        }
+        try self.init(text: text ?? "", path: file ?? "", environment: environment, flags: flags)
+    }
+
+    /// - Parameters:
+    ///   - text: what the file holds.
+    ///   - path: the file's name in errors.
+    package init(
+        text: String,
+        path: String,
+        environment: [String: String],
+        flags: [String]
+    ) throws(SettingsError) {
         self.environment = environment
-        if let file { try readFile(file) }
+        try readLines(of: text, path: path)
         for flag in flags {
             guard let (key, value) = SettingsReader.split(flag) else {
                 throw .malformedLine(path: "--set", line: 1, text: flag)
@@ -30,13 +50,7 @@ package struct SettingsReader {
         }
     }
 
-    private mutating func readFile(_ path: String) throws(SettingsError) {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw .unreadableFile(path: path, why: "\(error.localizedDescription)")
-        }
+    private mutating func readLines(of text: String, path: String) throws(SettingsError) {
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let trimmed = line.trimmingCharacters(in: .whitespaces)
             if trimmed.isEmpty || trimmed.hasPrefix("#") { continue }

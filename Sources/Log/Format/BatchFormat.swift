@@ -5,11 +5,11 @@ internal import Model
 ///
 /// Every batch says how far the log had been synced when it was written. That tells damage from a torn tail: what
 /// lies below a synced offset was whole once, what lies above may never have been.
-enum BatchFormat {
+package enum BatchFormat {
     static let segmentMagic: UInt32 = 0x534c_4b52  // "RKLS"
     static let batchMagic: UInt32 = 0x424c_4b52  // "RKLB"
     static let version: UInt32 = 1
-    static let segmentHeaderSize = 20
+    package static let segmentHeaderSize = 20
     static let batchHeaderSize = 32
     static let recordHeaderSize = 26
     /// No batch is larger, so that a damaged length cannot make the reader allocate at will.
@@ -24,7 +24,7 @@ enum BatchFormat {
         let offset: UInt64
     }
 
-    static func segmentHeader(base: UInt64) -> [UInt8] {
+    package static func segmentHeader(base: UInt64) -> [UInt8] {
         var writer = BinaryWriter(reservingCapacity: segmentHeaderSize)
         writer.writeFixed(segmentMagic)
         writer.writeFixed(version)
@@ -33,15 +33,12 @@ enum BatchFormat {
         return writer.bytes
     }
 
-    static func batch(_ records: [LogRecord], offset: UInt64, syncedThrough: UInt64) -> [UInt8] {
+    package static func batch(_ records: [LogRecord], offset: UInt64, syncedThrough: UInt64) -> [UInt8] {
         let bodyLength = records.reduce(0) { $0 + recordHeaderSize + $1.payload.count }
         var writer = BinaryWriter(reservingCapacity: batchHeaderSize + bodyLength)
-        writer.writeFixed(batchMagic)
-        writer.writeFixed(UInt32(bodyLength))
-        writer.writeFixed(UInt32(records.count))
-        writer.writeFixed(syncedThrough)
-        writer.writeFixed(offset)
-        writer.writeFixed(checksum(writer.bytes))
+        writer.writeRaw(
+            header(bodyLength: bodyLength, recordCount: records.count, offset: offset, syncedThrough: syncedThrough)
+        )
         for record in records {
             writer.writeFixed(UInt32(record.payload.count))
             var head = BinaryWriter(reservingCapacity: recordHeaderSize)
@@ -52,6 +49,22 @@ enum BatchFormat {
             writer.writeRaw(head.bytes)
             writer.writeRaw(record.payload)
         }
+        return writer.bytes
+    }
+
+    package static func header(
+        bodyLength: Int,
+        recordCount: Int,
+        offset: UInt64,
+        syncedThrough: UInt64
+    ) -> [UInt8] {
+        var writer = BinaryWriter(reservingCapacity: batchHeaderSize)
+        writer.writeFixed(batchMagic)
+        writer.writeFixed(UInt32(bodyLength))
+        writer.writeFixed(UInt32(recordCount))
+        writer.writeFixed(syncedThrough)
+        writer.writeFixed(offset)
+        writer.writeFixed(checksum(writer.bytes))
         return writer.bytes
     }
 

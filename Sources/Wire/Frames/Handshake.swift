@@ -16,7 +16,7 @@ package struct Handshake: Equatable, Sendable {
         self.name = name
     }
 
-    func payload() -> [UInt8] {
+    package func payload() -> [UInt8] {
         var writer = BinaryWriter()
         writer.writeFixed(Handshake.magic)
         writer.writeFixed(Handshake.version)
@@ -28,7 +28,7 @@ package struct Handshake: Equatable, Sendable {
     /// Checks what the other side said.
     ///
     /// - Returns: the other side's name.
-    static func check(_ payload: [UInt8], secret: String) throws(FrameError) -> String {
+    package static func check(_ payload: [UInt8], secret: String) throws(FrameError) -> String {
         var reader = BinaryReader(payload)
         guard let magic = try? reader.readFixed(UInt32.self), magic == Handshake.magic,
             let version = try? reader.readFixed(UInt16.self)

@@ -5,28 +5,53 @@ import NIOCore
 import NIOPosix
 import Settings
 
-/// `rookery bench`: measures a cluster with the workloads of the documentation.
+/// `rookery bench`: measures a cluster with the workloads of the documentation, alone or in turn with opponents.
 struct BenchCommand: AsyncParsableCommand {
     enum Workload: String, ExpressibleByArgument, CaseIterable {
         case fanout
         case home
         case posts
         case mixed
+        case twip
+        case twipSweep = "twip-sweep"
+        case retwis
+        case deathStar = "death-star"
+        case celebrity
+
+        /// What runs where none is named: what takes a minute at most.
+        static let standard: [Workload] = [.fanout, .home, .posts, .mixed]
     }
 
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measures a cluster. Creates users 0 to --users - 1 with the standard graph where they are missing.",
-        discussion: "A run that meets an error, a missing tweet or a wrong order is void: it says so and fails."
+        discussion: """
+            A run that meets an error, a missing tweet or a wrong order is void: it says so and fails.
+            With --against, the cluster and the opponents run each workload in turn, --rounds times, and the table shows medians
+            and how many times better the cluster is. scripts/bench sets the opponents up.
+            """
     )
 
     @OptionGroup var options: RouterOptions
 
-    @Argument(help: "Workloads: fanout, home, posts, mixed. All of them where none is named.")
+    @Argument(help: "\(Workload.allCases.map(\.rawValue).joined(separator: ", ")). Default: fanout home posts mixed.")
     var workloads: [Workload] = []
+
+    @Option(
+        name: .long,
+        help:
+            "An opponent as NAME=HOST:PORT; NAME is one of \(Opponent.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var against: [String] = []
+
+    @Option(name: .long, help: "How often each workload runs.")
+    var rounds: Int = 1
 
     @Option(name: .long, help: "Users of the standard graph.")
     var users: Int = 20_000
+
+    @Option(name: .long, help: "Follow edges a user of the graph has on average; its least and most are in proportion.")
+    var follows: Int = 110
 
     @Option(name: .long, help: "Posts of fanout.")
     var posts: Int = 20_000
@@ -34,7 +59,16 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Pages of home.")
     var pages: Int = 200_000
 
-    @Option(name: .long, help: "Seconds of each part of posts and mixed at a fixed rate.")
+    @Option(name: .long, help: "Operations of twip, of each part of twip-sweep, and of retwis; a tenth of it of mixed.")
+    var operations: Int = 1_000_000
+
+    @Option(name: .long, help: "Rates of death-star, operations a second.")
+    var rate: [Double] = [1_000, 5_000, 10_000]
+
+    @Option(name: .long, help: "Followers of celebrity's author.")
+    var celebrityFollowers: Int = 1_000_000
+
+    @Option(name: .long, help: "Seconds of each part at a fixed rate.")
     var seconds: Double = 10
 
     @Option(name: .long, help: "Connections to the router.")
@@ -48,57 +82,124 @@ struct BenchCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (2...10_000_000).contains(users) else { throw ValidationError("--users must be 2 to 10,000,000") }
+        guard (2...2_000).contains(follows) else { throw ValidationError("--follows must be 2 to 2,000") }
         guard (1...1_000).contains(connections) else { throw ValidationError("--connections must be 1 to 1,000") }
+        guard (1...100).contains(rounds) else { throw ValidationError("--rounds must be 1 to 100") }
         guard seconds > 0, seconds <= 3_600 else { throw ValidationError("--seconds must be up to 3,600") }
+        _ = try opponents()
+    }
+
+    private func opponents() throws -> [(Opponent, Endpoint)] {
+        try against.map { text in
+            let parts = text.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let opponent = Opponent(rawValue: String(parts[0])),
+                let endpoint = Endpoint(String(parts[1]))
+            else { throw ValidationError("--against \(text): expected NAME=HOST:PORT") }
+            return (opponent, endpoint)
+        }
     }
 
     func run() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let services = try await connect(loop)
+        let graph = StandardGraph(users: users, least: max(1, follows * 20 / 110), most: follows * 200 / 110)
+        let benches = services.map { service in
+            Workbench(service: service, graph: graph) { BenchCommand.say("\(service.name): \($0)") }
+        }
+        var comparison = Comparison()
+        if !noLoad {
+            for bench in benches {
+                BenchCommand.say("\(bench.service.name): loading \(graph.users) users and \(graph.edges) follow edges")
+                comparison.add(try await bench.loaded())
+            }
+        }
+        let chosen = workloads.isEmpty ? Workload.standard : workloads
+        for workload in chosen {
+            for round in 1...rounds {
+                for bench in benches {
+                    let report = try await run(workload, bench)
+                    comparison.add(report)
+                    let fault = report.faults.first.map { "; VOID: \($0)" } ?? ""
+                    BenchCommand.say(
+                        "\(bench.service.name): \(workload.rawValue), round \(round) of \(rounds), done\(fault)"
+                    )
+                }
+            }
+        }
+        try show(comparison, services)
+    }
+
+    private func connect(_ loop: any EventLoop) async throws -> [any TimelineService] {
         let endpoint = try options.endpoint()
         let stream = try await CommandStream.connect(
             host: endpoint.host,
             port: endpoint.port,
             password: options.password,
             connections: connections,
-            loop: MultiThreadedEventLoopGroup.singleton.next()
+            loop: loop
         )
-        let bench = Workbench(stream: stream, graph: StandardGraph(users: users)) { text in
-            FileHandle.standardError.write(Data("\(text)\n".utf8))
+        var services: [any TimelineService] = [RookeryService(stream: stream)]
+        for (opponent, endpoint) in try opponents() {
+            services.append(try await opponent.connect(host: endpoint.host, port: endpoint.port, on: loop))
         }
-        var reports: [WorkloadReport] = []
-        if !noLoad {
-            var report = WorkloadReport(workload: "load")
-            report.add("follow edges", try await bench.load(), "edges/s")
-            reports.append(report)
-        }
-        for workload in workloads.isEmpty ? Workload.allCases : workloads {
-            switch workload {
-            case .fanout: reports.append(try await bench.fanout(posts: posts))
-            case .home: reports.append(try await bench.home(pages: pages))
-            case .posts: reports.append(try await bench.posts(seconds: seconds))
-            case .mixed: reports.append(try await bench.mixed(seconds: seconds))
-            }
-        }
-        try show(reports)
+        return services
     }
 
-    private func show(_ reports: [WorkloadReport]) throws {
-        let rows = reports.flatMap { report in
-            report.figures.map { [report.workload, $0.name, format($0.value), $0.unit] }
+    private func run(_ workload: Workload, _ bench: Workbench) async throws -> WorkloadReport {
+        switch workload {
+        case .fanout: try await bench.fanout(posts: posts)
+        case .home: try await bench.home(pages: pages)
+        case .posts: try await bench.posts(seconds: seconds)
+        case .mixed: try await bench.mixed(operations: operations / 10, seconds: seconds)
+        case .twip: try await bench.twip(operations: operations)
+        case .twipSweep: try await bench.twipSweep(operations: operations)
+        case .retwis: try await bench.retwis(operations: operations, seconds: seconds)
+        case .deathStar: try await bench.deathStar(rates: rate, seconds: seconds)
+        case .celebrity: try await bench.celebrity(followers: celebrityFollowers, seconds: seconds)
         }
-        printTable(["workload", "figure", "value", "unit"], rows)
-        if let json {
-            let objects = reports.flatMap { report in
-                report.figures.map { figure -> [String: Any] in
-                    ["workload": report.workload, "figure": figure.name, "value": figure.value, "unit": figure.unit]
+    }
+
+    private static func say(_ text: String) {
+        FileHandle.standardError.write(Data("\(text)\n".utf8))
+    }
+
+    private func show(_ comparison: Comparison, _ services: [any TimelineService]) throws {
+        let names = services.map(\.name)
+        let header = ["workload", "figure", "unit"] + names
+        let rows = comparison.rows.map { row in
+            [row.workload, row.figure, row.unit]
+                + names.map { name in
+                    guard let median = row.median(name) else { return "" }
+                    let ratio = name == names[0] ? nil : row.ratio(names[0], to: name)
+                    return format(median) + (ratio.map { " (\(format($0)) x)" } ?? "")
                 }
-            }
-            let data = try JSONSerialization.data(withJSONObject: objects, options: [.prettyPrinted, .sortedKeys])
-            try data.write(to: URL(fileURLWithPath: json))
         }
-        let faults = reports.flatMap(\.faults)
-        guard faults.isEmpty else {
-            throw ValidationError("the run is void:\n" + faults.joined(separator: "\n"))
+        printTable(header, rows)
+        for service in services { print("\(service.name): \(service.promise)") }
+        if let json { try write(comparison, services, to: json) }
+        guard comparison.faults.isEmpty else {
+            throw ValidationError("the run is void:\n" + comparison.faults.joined(separator: "\n"))
         }
+    }
+
+    private func write(_ comparison: Comparison, _ services: [any TimelineService], to path: String) throws {
+        let rows = comparison.rows.map { row -> [String: Any] in
+            [
+                "workload": row.workload, "figure": row.figure, "unit": row.unit, "lessIsBetter": row.lessIsBetter,
+                "values": row.values, "medians": row.values.keys.reduce(into: [:]) { $0[$1] = row.median($1) },
+            ]
+        }
+        let options: [String: Any] = [
+            "users": users, "follows": follows, "posts": posts, "pages": pages, "operations": operations,
+            "rates": rate, "celebrityFollowers": celebrityFollowers, "seconds": seconds, "rounds": rounds,
+            "connections": connections,
+        ]
+        let all: [String: Any] = [
+            "options": options, "figures": rows, "faults": comparison.faults,
+            "services": services.map { ["name": $0.name, "promise": $0.promise] },
+        ]
+        let data = try JSONSerialization.data(withJSONObject: all, options: [.prettyPrinted, .sortedKeys])
+        try data.write(to: URL(fileURLWithPath: path))
     }
 
     private func format(_ value: Double) -> String {

@@ -10,8 +10,10 @@ package struct StandardGraph: Sendable {
     package let following: [[Int32]]
     package let followerCounts: [Int]
 
-    /// - Parameter users: their ids are 0 to `users` - 1.
-    package init(users: Int, seed: UInt64 = 1) {
+    /// - Parameters:
+    ///   - users: their ids are 0 to `users` - 1.
+    ///   - least, most: how many others each user follows.
+    package init(users: Int, seed: UInt64 = 1, least: Int = 20, most: Int = 200) {
         var random = SeededNumbers(seed: seed)
         var byRank = Array(0..<users)
         byRank.shuffle(using: &random)
@@ -19,8 +21,8 @@ package struct StandardGraph: Sendable {
         var counts = [Int](repeating: 0, count: users)
         var following: [[Int32]] = []
         following.reserveCapacity(users)
-        let least = min(20, users - 1)
-        let most = min(200, users - 1)
+        let least = min(least, users - 1)
+        let most = min(most, users - 1)
         for user in 0..<users {
             let wanted = most > least ? Int.random(in: least...most, using: &random) : least
             var chosen: Set<Int32> = []
@@ -37,15 +39,27 @@ package struct StandardGraph: Sendable {
         followerCounts = counts
     }
 
-    /// Who follows each user whom anybody follows.
-    var followers: [Int: [Int]] {
-        var followers: [Int: [Int]] = [:]
+    /// Who follows each user.
+    var followers: [[Int32]] {
+        var followers: [[Int32]] = Array(repeating: [], count: users)
         for (user, others) in following.enumerated() {
             for other in others {
-                followers[Int(other), default: []].append(user)
+                followers[Int(other)].append(Int32(user))
             }
         }
         return followers
+    }
+
+    /// All edges, the first of every user, then the second of every user: so that no user's follows wait in line.
+    var interleavedEdges: [(follower: Int32, author: Int32)] {
+        var pairs: [(follower: Int32, author: Int32)] = []
+        pairs.reserveCapacity(edges)
+        for position in 0..<(following.map(\.count).max() ?? 0) {
+            for (user, others) in following.enumerated() where position < others.count {
+                pairs.append((Int32(user), others[position]))
+            }
+        }
+        return pairs
     }
 
     package var users: Int { following.count }

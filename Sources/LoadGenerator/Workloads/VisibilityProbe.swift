@@ -17,7 +17,7 @@ package struct VisibilityProbe: Sendable {
     let graph: StandardGraph
 
     /// Probes one after the other for so many seconds.
-    func run(_ stream: CommandStream, seconds: Double) async throws -> Result {
+    func run(_ service: any TimelineService, seconds: Double) async throws -> Result {
         var result = Result()
         var random = SeededNumbers(seed: 23)
         let authors = WeightedSampler(weights: graph.postWeights)
@@ -27,27 +27,25 @@ package struct VisibilityProbe: Sendable {
         while clock.now < end {
             // Authors by the post weights, like all posts: whom a random reader follows has far more followers.
             let author = authors.draw(&random)
-            guard let reader = followers[author]?.randomElement(using: &random) else { continue }
+            guard let reader = followers[author].randomElement(using: &random) else { continue }
             try await Task.sleep(for: VisibilityProbe.pause)
             let began = clock.now
-            let reply = try await stream.ask(["TWEET.POST", String(author), "probe"])
-            guard let id = reply.string.flatMap({ UInt64($0) }) else {
+            guard case .posted(let id) = try? await service.ask(.post(author: author, text: "probe")) else {
                 result.visible.errorCount += 1
                 continue
             }
             VisibilityProbe.record(clock.now - began, &result.posted)
             while true {
-                let page = try await stream.ask(["TIMELINE.HOME", String(reader), "COUNT", "200", "IDS"])
+                let page = try? await service.ask(.home(reader: Int(reader), count: 200, texts: false))
                 let time = clock.now - began
-                if Workbench.ids(page)?.contains(id) ?? false {
+                if page?.ids?.contains(id) ?? false {
                     VisibilityProbe.record(time, &result.visible)
                     break
                 }
                 // Asking without a pause would be a load of its own.
                 try await Task.sleep(for: .milliseconds(1))
                 guard time < VisibilityProbe.patience else {
-                    result.visible.errorCount += 1
-                    result.visible.errors.append("tweet \(id) of \(author) is not visible to \(reader)")
+                    result.visible.note("tweet \(id) of \(author) is not visible to \(reader)")
                     break
                 }
             }
@@ -56,7 +54,6 @@ package struct VisibilityProbe: Sendable {
     }
 
     private static func record(_ time: Duration, _ result: inout StreamResult) {
-        result.commands += 1
-        _ = result.latency.record(UInt64(max(1, time.inSeconds * 1e6)))
+        result.record(microseconds: Int64(time.inSeconds * 1e6))
     }
 }

@@ -1,0 +1,238 @@
+internal import Client
+package import NIOCore
+
+/// Redis as most people distribute timelines with it: a list per reader, to which a post is appended for every follower.
+///
+/// The client does it as well as a client can: it knows every author's followers without asking, has the start of every
+/// follower's append command encoded, pipelines everything over one connection (which keeps the lists in the order of the
+/// ids), and trims a list only when the answer to an append says that it has become too long.
+package final class RedisService: TimelineService {
+    /// How a post reaches the followers' lists.
+    package enum Push: String, Sendable {
+        /// One append for each follower, sent by the client.
+        case client
+        /// One script in the server, which reads the followers from a list of its own.
+        case script
+    }
+
+    private static let cap = 800
+    /// A list may grow by so much beyond `cap` before it is trimmed.
+    private static let slack = 200
+
+    package let name: String
+    package let promise: String
+    package var loop: any EventLoop { stream.loop }
+    private let stream: CommandStream
+    private let push: Push
+    private let state: NIOLoopBoundBox<State>
+
+    /// Confined to the loop.
+    private final class State {
+        var followers: [[Int32]] = []
+        /// The start of the append to each reader's list: everything but the id.
+        var appends: [[UInt8]] = []
+        var lastID: UInt64 = 0
+        var scriptDigest = ""
+    }
+
+    /// - Parameter stream: of one connection.
+    package init(stream: CommandStream, name: String, promise: String, push: Push) {
+        self.stream = stream
+        self.name = name
+        self.promise = promise
+        self.push = push
+        state = .makeBoxSendingValue(State(), eventLoop: stream.loop)
+    }
+
+    package func load(_ graph: StandardGraph) async throws -> Double {
+        let digest = try await stream.ask(["SCRIPT", "LOAD", RedisService.script]).string ?? ""
+        let last = try await stream.ask(["GET", "last"]).string.flatMap { UInt64($0) } ?? 0
+        let followers = graph.followers
+        try await loop.submit {
+            self.state.value.scriptDigest = digest
+            self.state.value.lastID = last
+            self.state.value.followers = followers
+            self.state.value.appends = (0..<graph.users).map { RedisService.append(to: $0) }
+        }.get()
+        guard push == .script else { return 0 }
+        let result = try await stream.closed(count: graph.users, window: 256) { user in
+            let all = [Int32(user)] + followers[user]
+            return ["RPUSH", "f:\(user)"] + all.map { String($0) }
+        }
+        return Double(graph.edges) / max(result.seconds, 1e-9)
+    }
+
+    package func settle() async throws {
+        _ = try await stream.ask(["SET", "last", String(loop.submit { self.state.value.lastID }.get())])
+    }
+
+    package func perform(_ operation: Operation, _ completion: @escaping Completion) {
+        let connection = stream.connection(for: 0)
+        switch operation {
+        case .createUser(let user): create(user, connection, completion)
+        case .follow(let follower, let author): follow(follower, author, connection, completion)
+        case .post(let author, let text): post(author, text, connection, completion)
+        case .home(let reader, let skip, let count, false):
+            read("h:\(reader)", skip, count, connection, completion)
+        case .home(let reader, let skip, let count, true): readTexts(reader, skip, count, connection, completion)
+        case .check(let reader, .number(let seen)): readNew(reader, seen, connection, completion)
+        case .check(let reader, _): readNew(reader, nil, connection, completion)
+        case .userTimeline(let author, let skip, let count):
+            read("u:\(author)", skip, count, connection, completion)
+        }
+    }
+
+    // MARK: Writing
+
+    private static let script = """
+        local followers = redis.call('LRANGE', KEYS[1], 0, -1)
+        for _, follower in ipairs(followers) do
+            local key = 'h:' .. follower
+            if redis.call('RPUSH', key, ARGV[1]) > \(cap + slack) then redis.call('LTRIM', key, -\(cap), -1) end
+        end
+        return #followers
+        """
+
+    private static func append(to user: Int) -> [UInt8] {
+        let key = "h:\(user)"
+        return Array("*3\r\n$5\r\nRPUSH\r\n$\(key.utf8.count)\r\n\(key)\r\n".utf8)
+    }
+
+    private func create(_ user: Int, _ connection: Connection, _ completion: @escaping Completion) {
+        let state = state.value
+        while state.followers.count <= user {
+            state.appends.append(RedisService.append(to: state.followers.count))
+            state.followers.append([])
+        }
+        if push == .script { connection.send(["RPUSH", "f:\(user)", String(user)]) { _ in } }
+        connection.send(["HSET", "user:\(user)", "name", "u\(user)"]) { completion(RedisService.done($0)) }
+    }
+
+    private func follow(_ follower: Int, _ author: Int, _ connection: Connection, _ completion: @escaping Completion) {
+        let isKnown = state.value.followers[author].contains(Int32(follower))
+        guard !isKnown else {
+            connection.send(["PING"]) { completion(RedisService.done($0)) }
+            return
+        }
+        state.value.followers[author].append(Int32(follower))
+        connection.send(["RPUSH", "f:\(author)", String(follower)]) { completion(RedisService.done($0)) }
+    }
+
+    private func post(_ author: Int, _ text: String, _ connection: Connection, _ completion: @escaping Completion) {
+        let state = state.value
+        state.lastID += 1
+        let id = String(state.lastID)
+        let own = [["SET", "t:\(id)", text], ["RPUSH", "u:\(author)", id]]
+        let targets = push == .client ? state.followers[author] : []
+        var left = own.count + 1 + targets.count
+        let number = state.lastID
+        var problem: ClientError?
+        let answered: Connection.Completion = { reply in
+            if case .failure(let error) = RedisService.done(reply) { problem = error }
+            left -= 1
+            if left == 0 { completion(problem.map { .failure($0) } ?? .success(.posted(number))) }
+        }
+        connection.write(replies: own.count, answered) { buffer in
+            for words in own { Connection.encode(words, into: &buffer) }
+        }
+        if push == .script {
+            connection.send(["EVALSHA", state.scriptDigest, "1", "f:\(author)", id], completion: answered)
+            return
+        }
+        let argument = "$\(id.utf8.count)\r\n\(id)\r\n"
+        let readers = [Int32(author)] + targets
+        var next = 0
+        connection.write(replies: readers.count) { reply in
+            let reader = readers[next]
+            next += 1
+            if case .success(.integer(let length)) = reply, length > RedisService.cap + RedisService.slack {
+                connection.send(["LTRIM", "h:\(reader)", String(-RedisService.cap), "-1"]) { _ in }
+            }
+            answered(reply)
+        } encode: { buffer in
+            for reader in readers {
+                buffer.writeBytes(state.appends[Int(reader)])
+                buffer.writeString(argument)
+            }
+        }
+    }
+
+    private static func done(_ reply: Result<Reply, ClientError>) -> Result<Outcome, ClientError> {
+        reply.flatMap { if case .error(let text) = $0 { .failure(.refused(text)) } else { .success(.done) } }
+    }
+
+    // MARK: Reading
+
+    private func read(
+        _ key: String,
+        _ skip: Int,
+        _ count: Int,
+        _ connection: Connection,
+        _ completion: @escaping Completion
+    ) {
+        connection.send(["LRANGE", key, String(-skip - count), String(-skip - 1)]) { reply in
+            completion(
+                reply.flatMap { RedisService.ids($0) }.map { .page($0.reversed(), texts: 0, next: nil) }
+            )
+        }
+    }
+
+    /// One command that reads the list and every text.
+    private func readTexts(
+        _ reader: Int,
+        _ skip: Int,
+        _ count: Int,
+        _ connection: Connection,
+        _ completion: @escaping Completion
+    ) {
+        let words = [
+            "SORT", "h:\(reader)", "BY", "nosort", "DESC", "LIMIT", String(skip), String(count), "GET", "#", "GET",
+            "t:*",
+        ]
+        connection.send(words) { reply in
+            completion(
+                reply.flatMap { value in
+                    guard let items = value.array else { return .failure(.protocolViolation("unexpected \(value)")) }
+                    let ids = stride(from: 0, to: items.count, by: 2).compactMap { items[$0].string }
+                        .compactMap { UInt64($0) }
+                    let texts = stride(from: 1, to: items.count, by: 2).count { items[$0].string != nil }
+                    return .success(.page(ids, texts: texts, next: nil))
+                }
+            )
+        }
+    }
+
+    /// What was appended behind the part that the reader has seen.
+    private func readNew(
+        _ reader: Int,
+        _ seen: UInt64?,
+        _ connection: Connection,
+        _ completion: @escaping Completion
+    ) {
+        guard let seen else {
+            var length: UInt64 = 0
+            connection.send(["LLEN", "h:\(reader)"]) { reply in
+                if case .success(.integer(let value)) = reply { length = UInt64(max(0, value)) }
+            }
+            connection.send(["LRANGE", "h:\(reader)", "-50", "-1"]) { reply in
+                completion(
+                    reply.flatMap { RedisService.ids($0) }
+                        .map { .page($0.reversed(), texts: 0, next: .number(length)) }
+                )
+            }
+            return
+        }
+        connection.send(["LRANGE", "h:\(reader)", String(seen), "-1"]) { reply in
+            completion(
+                reply.flatMap { RedisService.ids($0) }
+                    .map { .page($0.reversed(), texts: 0, next: .number(seen + UInt64($0.count))) }
+            )
+        }
+    }
+
+    private static func ids(_ reply: Reply) -> Result<[UInt64], ClientError> {
+        if case .error(let text) = reply { return .failure(.refused(text)) }
+        guard let items = reply.array else { return .failure(.protocolViolation("unexpected \(reply)")) }
+        return .success(items.compactMap { $0.string.flatMap { UInt64($0) } })
+    }
+}

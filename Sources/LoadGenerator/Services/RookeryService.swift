@@ -1,0 +1,100 @@
+internal import Client
+package import NIOCore
+
+/// Rookery, through its router.
+package final class RookeryService: TimelineService {
+    package let name = "rookery"
+    package let promise =
+        "synced to disk before the acknowledgement; lists and texts on disk; all settings at their defaults"
+    package let stream: CommandStream
+
+    package var loop: any EventLoop { stream.loop }
+
+    package init(stream: CommandStream) {
+        self.stream = stream
+    }
+
+    /// The name that tools give to a user who has only an id: always the same one, and short enough for any id.
+    package static func username(of user: UInt64) -> String { "u" + String(user, radix: 36) }
+
+    package func load(_ graph: StandardGraph) async throws -> Double {
+        let users = try await stream.closed(count: graph.users, window: 2_048) { user in
+            RookeryService.words(.createUser(user))
+        } check: { _, reply in
+            if case .error(let text) = reply, !text.hasPrefix("EXISTS") { text } else { nil }
+        }
+        let pairs = graph.interleavedEdges
+        let edges = try await stream.closed(count: pairs.count, window: 4_096) { number in
+            ["FOLLOW", String(pairs[number].follower), String(pairs[number].author)]
+        }
+        guard users.errorCount + edges.errorCount == 0 else {
+            throw ClientError.disconnected("loading failed: \((users.errors + edges.errors).joined(separator: "; "))")
+        }
+        return edges.rate
+    }
+
+    package func perform(_ operation: Operation, _ completion: @escaping Completion) {
+        stream.connection(for: UInt64(operation.actor)).send(RookeryService.words(operation)) { reply in
+            completion(reply.flatMap { RookeryService.outcome(of: $0, to: operation) })
+        }
+    }
+
+    package func settle() async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            let nodes = try await stream.ask(["CLUSTER.NODES"]).array ?? []
+            let waiting = nodes.reduce(0) { $0 + (Int($1["waitingLetters"]?.string ?? "") ?? 0) }
+            if waiting < 64, !nodes.isEmpty { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw ClientError.disconnected("mail was still waiting after a minute")
+    }
+
+    private static func words(_ operation: Operation) -> [String] {
+        switch operation {
+        case .createUser(let user): ["USER.CREATE", username(of: UInt64(user)), "ID", String(user)]
+        case .follow(let follower, let author): ["FOLLOW", String(follower), String(author)]
+        case .post(let author, let text): ["TWEET.POST", String(author), text]
+        // Cursors go on behind an entry and not at a number: what is to be skipped is read.
+        case .home(let reader, let skip, let count, let texts):
+            ["TIMELINE.HOME", String(reader), "COUNT", String(skip + count)] + (texts ? [] : ["IDS"])
+        case .check(let reader, .position(let position)):
+            ["TIMELINE.HOME", String(reader), "COUNT", "50", "SINCE", position, "IDS"]
+        case .check(let reader, _): ["TIMELINE.HOME", String(reader), "COUNT", "50", "IDS"]
+        case .userTimeline(let author, let skip, let count):
+            ["TIMELINE.USER", String(author), "COUNT", String(skip + count), "IDS"]
+        }
+    }
+
+    private static func outcome(of reply: Reply, to operation: Operation) -> Result<Outcome, ClientError> {
+        if case .error(let text) = reply { return .failure(.refused(text)) }
+        switch operation {
+        case .createUser, .follow: return .success(.done)
+        case .post:
+            guard let id = reply.string.flatMap({ UInt64($0) }) else { return .failure(unexpected(reply)) }
+            return .success(.posted(id))
+        case .home, .check, .userTimeline:
+            guard let parts = reply.array, parts.count >= 2, let items = parts[1].array else {
+                return .failure(unexpected(reply))
+            }
+            return page(items, next: parts.count > 2 ? parts[2].string.map { .position($0) } : nil)
+        }
+    }
+
+    /// A page of ids, or of tweets.
+    private static func page(_ items: [Reply], next: Checkpoint?) -> Result<Outcome, ClientError> {
+        var ids: [UInt64] = []
+        ids.reserveCapacity(items.count)
+        var texts = 0
+        for item in items {
+            guard let id = (item.string ?? item["id"]?.string).flatMap({ UInt64($0) }) else {
+                return .failure(unexpected(item))
+            }
+            ids.append(id)
+            if item["text"]?.string != nil { texts += 1 }
+        }
+        return .success(.page(ids, texts: texts, next: next))
+    }
+
+    private static func unexpected(_ reply: Reply) -> ClientError { .protocolViolation("unexpected \(reply)") }
+}

@@ -1,0 +1,87 @@
+extension Workbench {
+    /// `posts`: posts alone as fast as possible, then at a quarter and at half of that how long a post takes, and until
+    /// a follower sees it.
+    package func posts(seconds: Double) async throws -> WorkloadReport {
+        var report = report("posts")
+        try await activate(&report)
+        let authors = drawAuthors(1 << 16, seed: 17)
+        say("posts as fast as possible")
+        // What is only acknowledged is not done: the most is what is delivered too.
+        let tweets = PostedTweets(graph)
+        let clock = ContinuousClock()
+        let began = clock.now
+        let most = try await service.closed(count: 40_000) { number in
+            .post(author: authors[number % authors.count], text: "post \(number)")
+        } check: { number, outcome in
+            tweets.note(outcome, by: authors[number % authors.count])
+        }
+        report.note(most, "posts")
+        try await waitUntilVisible(tweets, &report)
+        let rate = Double(most.commands) / (clock.now - began).inSeconds
+        report.add("most, until all is visible", rate, "posts/s")
+        try await service.settle()
+        for (share, name) in [(4.0, "a quarter of most"), (2.0, "half of most")] {
+            say("posts: \(name)")
+            async let visible = VisibilityProbe(graph: graph).run(service, seconds: seconds)
+            let part = try await service.open(rate: rate / share, seconds: seconds) { number in
+                .post(author: authors[number % authors.count], text: "post \(number)")
+            }
+            report.note(part, name)
+            report.add("\(name), reached", part.rate, "posts/s")
+            report.addLatency(name, part)
+            report.addVisibility(name, try await visible)
+            try await service.settle()
+        }
+        return report
+    }
+
+    /// `mixed`: 100 reads to a post at full speed, then at half of that with latencies, then the peak of the sources.
+    package func mixed(operations count: Int, seconds: Double) async throws -> WorkloadReport {
+        var report = report("mixed")
+        try await activate(&report)
+        let mix = PostsAndReads(self, readsPerPost: 100)
+        say("mixed: 100 reads to a post, as fast as possible")
+        let most = try await service.closed(count: count) { mix.operation($0) }
+        report.note(most, "closed loop")
+        report.add("mixed 100:1, most", most.rate, "operations/s")
+        try await service.settle()
+        say("mixed: half of that")
+        async let visible = VisibilityProbe(graph: graph).run(service, seconds: seconds)
+        let half = try await service.open(rate: most.rate / 2, seconds: seconds) { mix.operation($0) }
+        report.note(half, "half of most")
+        report.add("half of most, reached", half.rate, "operations/s")
+        report.addLatency("half of most", half)
+        report.addVisibility("half of most", try await visible)
+        try await service.settle()
+        say("mixed: 5,800 posts/s with 5,800 reads/s")
+        let even = PostsAndReads(self, readsPerPost: 1)
+        let peak = try await service.open(rate: 11_600, seconds: seconds) { even.operation($0) }
+        // The sources' peak, which a small machine may not reach: what it refused is a figure, not a fault.
+        report.add("5,800 posts/s and reads/s, served", peak.goodput, "operations/s")
+        report.add("5,800 posts/s and reads/s, not served", Double(peak.errorCount), "operations")
+        report.addLatency("5,800 posts/s and reads/s", peak)
+        try await service.settle()
+        return report
+    }
+}
+
+/// Posts by the post weights and home reads by Zipf 0.9, so many reads to a post.
+struct PostsAndReads: Sendable {
+    private let authors: [Int]
+    private let readers: [Int]
+    private let readsPerPost: Int
+
+    init(_ bench: Workbench, readsPerPost: Int) {
+        authors = bench.drawAuthors(1 << 16, seed: 17)
+        readers = bench.drawUsers(1 << 16, exponent: 0.9, seed: 13)
+        self.readsPerPost = readsPerPost
+    }
+
+    func isPost(_ number: Int) -> Bool { number % (readsPerPost + 1) == 0 }
+
+    func operation(_ number: Int) -> Operation {
+        isPost(number)
+            ? .post(author: authors[number % authors.count], text: "post \(number)")
+            : .home(reader: readers[number % readers.count], count: 50, texts: false)
+    }
+}

@@ -1,0 +1,137 @@
+internal import Client
+internal import Synchronization
+
+/// The mixes of operations that others have published.
+extension Workbench {
+    /// `twip`: Pequod's benchmark (Kate, Kohler and others, NSDI 2014): a share of the users is active, and of their
+    /// operations 100 read what is new since their last one, 10 follow somebody, 5 log out and 1 is a post.
+    package func twip(operations count: Int, activeShare: Double = 0.7) async throws -> WorkloadReport {
+        var report = report("twip")
+        try await activate(share: activeShare, &report)
+        let readers = max(1, Int(Double(graph.users) * activeShare))
+        let authors = drawAuthors(1 << 16, seed: 17)
+        let sessions = Sessions()
+        var random = SeededNumbers(seed: 29)
+        // Drawn before, so that drawing is not measured.
+        let draws = (0..<count).map { _ in
+            (kind: Int.random(in: 0..<116, using: &random), user: Int.random(in: 0..<readers, using: &random))
+        }
+        say("twip: \(count) operations, \(Int(activeShare * 100)) % of the users active")
+        let result = try await LoadRun.closed(on: service.loop, count: count, window: 256) { number, done in
+            let (kind, user) = draws[number]
+            let operation: Operation
+            switch kind {
+            case 0: operation = .post(author: authors[number % authors.count], text: "twip \(number)")
+            case 1...10:
+                let author = authors[(number &* 7) % authors.count]
+                operation = .follow(follower: user, author: author == user ? (user + 1) % graph.users : author)
+            case 11...15:
+                // Logging out forgets how far one has read; no service is told.
+                sessions.forget(user)
+                return done(nil)
+            default: operation = .check(reader: user, since: sessions.checkpoint(of: user))
+            }
+            service.perform(operation) { result in
+                switch result {
+                case .success(let outcome):
+                    sessions.note(outcome, of: user)
+                    done(nil)
+                case .failure(let error): done(error.description)
+                }
+            }
+        }
+        report.note(result, "twip")
+        report.add("\(Int(activeShare * 100)) % active", result.rate, "operations/s")
+        report.add("\(Int(activeShare * 100)) % active, p99", result.milliseconds(99), "ms")
+        try await service.settle()
+        return report
+    }
+
+    /// `twip-sweep`: the same from few to all users active: where push and pull cross.
+    package func twipSweep(operations count: Int) async throws -> WorkloadReport {
+        var report = report("twip-sweep")
+        for share in [0.01, 0.1, 0.3, 0.7, 1] {
+            let part = try await twip(operations: count, activeShare: share)
+            for figure in part.figures where figure.unit == "operations/s" {
+                report.add(figure.name, figure.value, figure.unit)
+            }
+            report.faults += part.faults
+        }
+        return report
+    }
+
+    /// `retwis`: new users 5 %, follows 15 %, posts 30 %, timelines 50 %, all by Zipf 0.75.
+    package func retwis(operations count: Int, seconds: Double) async throws -> WorkloadReport {
+        var report = report("retwis")
+        try await activate(&report)
+        let users = drawUsers(1 << 16, exponent: 0.75, seed: 31)
+        let others = drawUsers(1 << 16, exponent: 0.75, seed: 37)
+        let newUsers = Mutex(graph.users)
+        let make: @Sendable (Int) -> Operation = { number in
+            let user = users[number % users.count]
+            let other = others[(number &* 3) % others.count]
+            switch (number &* 61) % 100 {
+            case 0..<5:
+                let next = newUsers.withLock { next in
+                    next += 1
+                    return next
+                }
+                return .createUser(next)
+            case 5..<20: return .follow(follower: user, author: other == user ? (user + 1) % graph.users : other)
+            case 20..<50: return .post(author: user, text: "retwis \(number)")
+            default: return .home(reader: user, count: 50, texts: false)
+            }
+        }
+        say("retwis: \(count) operations")
+        // A user who was created by an earlier run is there already: that is no error of the service.
+        let most = try await service.closed(count: count, make: make)
+        report.faults += most.errors.filter { !$0.contains("EXISTS") }
+        report.add("most", most.rate, "operations/s")
+        try await service.settle()
+        let half = try await service.open(rate: most.rate / 2, seconds: seconds, make: make)
+        report.faults += half.errors.filter { !$0.contains("EXISTS") }
+        report.addLatency("at half of that", half)
+        try await service.settle()
+        return report
+    }
+
+    /// `death-star`: home timelines 60 %, user timelines 30 %, posts 10 %; ten items each, from the first to
+    /// the hundredth.
+    package func deathStar(rates: [Double], seconds: Double) async throws -> WorkloadReport {
+        var report = report("death-star")
+        try await fillHomes(&report)
+        let users = drawUsers(1 << 16, exponent: 0.9, seed: 41)
+        let authors = drawAuthors(1 << 16, seed: 43)
+        for rate in rates {
+            say("death-star: \(Int(rate)) operations/s")
+            let result = try await service.open(rate: rate, seconds: seconds) { number in
+                let start = (number &* 37) % 101
+                switch (number &* 61) % 10 {
+                case 0..<6: return .home(reader: users[number % users.count], skip: start, count: 10, texts: false)
+                case 6..<9: return .userTimeline(author: users[number % users.count], skip: start, count: 10)
+                default: return .post(author: authors[number % authors.count], text: "compose \(number)")
+                }
+            }
+            report.note(result, "\(Int(rate)) operations/s")
+            report.addLatency("\(Int(rate)) operations/s", result)
+            try await service.settle()
+        }
+        return report
+    }
+}
+
+/// Up to where everyone who is logged in has read.
+private final class Sessions: Sendable {
+    private let checkpoints = Mutex<[Int: Checkpoint]>([:])
+
+    func checkpoint(of user: Int) -> Checkpoint? { checkpoints.withLock { $0[user] } }
+
+    func forget(_ user: Int) {
+        checkpoints.withLock { $0[user] = nil }
+    }
+
+    func note(_ outcome: Outcome, of user: Int) {
+        guard case .page(_, _, let next?) = outcome else { return }
+        checkpoints.withLock { $0[user] = next }
+    }
+}
