@@ -26,6 +26,7 @@ final class HostGroup: Sendable {
         node: NodeID,
         database: Database,
         log: GroupCommitLog,
+        disk: DiskSpace,
         metrics: NodeMetrics,
         problems: ProblemBoard,
         stopped: [PartitionID: PartitionFailure],
@@ -45,6 +46,7 @@ final class HostGroup: Sendable {
                     node: node,
                     database: database,
                     log: log,
+                    disk: disk,
                     metrics: metrics,
                     problems: problems,
                     links: NodeLinks(

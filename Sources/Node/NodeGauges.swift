@@ -17,17 +17,20 @@ final class NodeGauges: Sendable {
     private let hosts: HostGroup
     private let log: GroupCommitLog
     private let database: Database
+    private let disk: DiskSpace
 
-    init(hosts: HostGroup, log: GroupCommitLog, database: Database) {
+    init(hosts: HostGroup, log: GroupCommitLog, database: Database, disk: DiskSpace) {
         self.hosts = hosts
         self.log = log
         self.database = database
+        self.disk = disk
     }
 
     /// Brings the gauges up to date. Those of partitions follow a moment later, from their loops.
     func refresh() {
         Gauge(label: "log.bytes").record(Int64(log.size))
         Gauge(label: "log.queue.bytes").record(Int64(log.queuedBytes))
+        if let free = disk.freeBytes { Gauge(label: "node.disk.free.bytes").record(Int64(clamping: free)) }
         for name in NodeGauges.properties {
             if let value = database.property(name) { Gauge(label: name).record(Int64(value)) }
         }

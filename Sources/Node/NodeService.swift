@@ -17,6 +17,8 @@ internal import Wire
 
 /// A node: opens what its data directory holds, serves its partitions until it is told to end.
 package struct NodeService {
+    private static let diskPause = TimeAmount.milliseconds(250)
+
     private let settings: NodeSettings
     private let process: RunningProcess
 
@@ -39,12 +41,18 @@ package struct NodeService {
         let recovery = Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
         let (log, stopped) = try recovery.openLog(into: database) { metrics.note($0) }
         let problems = ProblemBoard()
+        let disk = DiskSpace(settings: settings, problems: problems, logger: logger)
+        process.group.next().scheduleRepeatedTask(initialDelay: NodeService.diskPause, delay: NodeService.diskPause) {
+            _ in
+            disk.measure()
+        }
         let hosts = try await HostGroup(
             group: process.group,
             settings: settings,
             node: identity.node,
             database: database,
             log: log,
+            disk: disk,
             metrics: metrics,
             problems: problems,
             stopped: stopped,
@@ -73,7 +81,7 @@ package struct NodeService {
         )
         let housekeeping = Housekeeping(database: database, log: log, settings: settings, hosts: hosts, logger: logger)
         housekeeping.start()
-        let gauges = NodeGauges(hosts: hosts, log: log, database: database)
+        let gauges = NodeGauges(hosts: hosts, log: log, database: database, disk: disk)
         try await process.serve(
             ports: [("PORT", port)],
             refresh: { gauges.refresh() },

@@ -133,6 +133,12 @@ package struct NodeSettings: Sendable {
         in: 1_000...100_000_000,
         "Letters that may wait for one partition that is away; beyond, writes of their sender are refused"
     )
+    package static let diskReserveMegabytes = SettingKey<Int>.integer(
+        "node.disk.reserve.megabytes",
+        default: 256,
+        in: 0...1_000_000,
+        "Space of the data directory's file system that is kept free: with less, writes are refused and reads go on"
+    )
     package static let slowMilliseconds = SettingKey<Int>.integer(
         "node.slow.milliseconds",
         default: 250,
@@ -159,6 +165,7 @@ package struct NodeSettings: Sendable {
     package let idleMilliseconds: UInt64
     package let inFlight: Int
     package let outboxLetters: Int
+    package let diskReserveBytes: UInt64
     package let slowMilliseconds: Int
 
     package init(from reader: inout SettingsReader) throws(SettingsError) {
@@ -189,6 +196,7 @@ package struct NodeSettings: Sendable {
         idleMilliseconds = UInt64(try reader.value(NodeSettings.idleSeconds)) * 1_000
         inFlight = try reader.value(NodeSettings.inFlight)
         outboxLetters = try reader.value(NodeSettings.outboxLetters)
+        diskReserveBytes = UInt64(try reader.value(NodeSettings.diskReserveMegabytes)) << 20
         slowMilliseconds = try reader.value(NodeSettings.slowMilliseconds)
     }
 

@@ -25,6 +25,7 @@ final class PartitionHost {
     private let node: NodeID
     private let database: Database
     private let log: GroupCommitLog
+    private let disk: DiskSpace
     private let metrics: NodeMetrics
     private let problems: ProblemBoard
     private let logger: Logger
@@ -54,6 +55,7 @@ final class PartitionHost {
         node: NodeID,
         database: Database,
         log: GroupCommitLog,
+        disk: DiskSpace,
         metrics: NodeMetrics,
         problems: ProblemBoard,
         links: NodeLinks,
@@ -69,6 +71,7 @@ final class PartitionHost {
         self.node = node
         self.database = database
         self.log = log
+        self.disk = disk
         self.metrics = metrics
         self.problems = problems
         self.links = links
@@ -295,6 +298,7 @@ final class PartitionHost {
     /// Why nothing can be appended now; nil where it can.
     var logRefusal: Refusal? {
         if let failure = log.failure { return .unavailable("the node's log failed: \(failure)") }
+        if let refusal = disk.refusal { return refusal }
         let waiting = log.queuedBytes + unsubmittedBytes
         return waiting > settings.logQueueBytes / 2 ? .busy("the node's log is behind") : nil
     }

@@ -10,6 +10,9 @@ final class ClientConnection: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// What only HTTP sends where a command's name belongs.
+    private static let webWords = ["POST", "HOST:"]
+
     private let router: LoopRouter
     private let logger: Logger
     private var session: ClientSession
@@ -25,6 +28,9 @@ final class ClientConnection: ChannelDuplexHandler {
     /// The client sends nothing more, and is still to be answered.
     private var isInputClosed = false
     private var unsentBytes = 0
+    private let began = NIODeadline.now()
+    private var lastActive = NIODeadline.now()
+    private var lastCommand = ""
 
     init(router: LoopRouter, session: ClientSession, logger: Logger) {
         self.router = router
@@ -108,22 +114,46 @@ final class ClientConnection: ChannelDuplexHandler {
 
     private func dispatch(_ words: [[UInt8]]) {
         guard let name = words.first else { return }
-        guard let spec = CommandTable.shared[name] else { return replyAtOnce(unknownCommand(words)) }
+        lastActive = .now()
+        if ClientConnection.webWords.contains(where: { Arguments.shown(name).uppercased() == $0 }) {
+            return refuseWebPage()
+        }
+        guard let spec = CommandTable.shared[name] else {
+            let text = unknownCommand(words)
+            router.noteUnknown(text)
+            return replyAtOnce(.error(text))
+        }
+        lastCommand = spec.name
         guard session.isAuthenticated || spec.needsNoAuthentication else {
-            return replyAtOnce(.error("NOAUTH Authentication required."))
+            let text = "NOAUTH Authentication required."
+            router.noteRefused(spec.name, text)
+            return replyAtOnce(.error(text))
         }
         guard spec.accepts(count: words.count) else {
-            return replyAtOnce(.error("ERR wrong number of arguments for '\(spec.name.lowercased())' command"))
+            let text = "ERR wrong number of arguments for '\(spec.name.lowercased())' command"
+            router.noteRefused(spec.name, text)
+            return replyAtOnce(.error(text))
         }
         var arguments = Arguments(words)
         let plan: Plan
         do throws(Refusal) {
             plan = try spec.plan(&arguments, router.context())
         } catch {
-            router.noteRefused(spec.name)
-            return replyAtOnce(Replies.error(error))
+            let reply = Replies.error(error)
+            if case .error(let text) = reply { router.noteRefused(spec.name, text) }
+            return replyAtOnce(reply)
         }
         run(plan, spec)
+    }
+
+    /// A browser can be made to send a form to any port, with commands in it: as Redis does, nothing of it is carried out.
+    private func refuseWebPage() {
+        logger.warning(
+            "client closed: it speaks HTTP, perhaps for a web page that attacks this port",
+            metadata: ["client": "\(session.id)", "address": "\(session.address)"]
+        )
+        replyAtOnce(.error("ERR this port speaks RESP, not HTTP"))
+        isEnding = true
     }
 
     private func run(_ plan: Plan, _ spec: CommandSpec) {
@@ -135,7 +165,8 @@ final class ClientConnection: ChannelDuplexHandler {
             return scheduleFlush()
         }
         let number = replies.reserve(session.version)
-        let began = NIODeadline.now()
+        if case .clients(let filter, let answer) = plan { return run(answer(filter(session)), number) }
+        let began = lastActive
         router.runner.run(plan, deadline: began + .milliseconds(session.deadlineMilliseconds)) { value in
             self.router.note(spec.name, began: began, value)
             self.replies.set(value, at: number)
@@ -143,10 +174,53 @@ final class ClientConnection: ChannelDuplexHandler {
         }
     }
 
-    private func unknownCommand(_ words: [[UInt8]]) -> RESPValue {
+    /// Asks all loops; replies wait for it in their order like for any other command.
+    private func run(_ action: ClientAction, _ number: UInt64) {
+        guard let loop = context?.eventLoop else { return }
+        let value: EventLoopFuture<RESPValue>
+        switch action {
+        case .list(let filter):
+            value = router.roster.list(filter, on: loop).map { .verbatim($0.map(\.line).joined()) }
+        case .kill(let filter, let answersCount):
+            value = router.roster.kill(filter, by: session.id, on: loop).map { count in
+                if answersCount { return .integer(Int64(count)) }
+                return count > 0 ? .simple("OK") : .error("ERR No such client")
+            }
+        }
+        value.assumeIsolated().whenSuccess { value in
+            self.replies.set(value, at: number)
+            self.scheduleFlush()
+        }
+    }
+
+    var description: ClientDescription {
+        let now = NIODeadline.now()
+        return ClientDescription(
+            id: session.id,
+            address: session.address,
+            ageSeconds: Int((now - began).nanoseconds / 1_000_000_000),
+            idleSeconds: Int((now - lastActive).nanoseconds / 1_000_000_000),
+            name: session.name,
+            lastCommand: lastCommand.isEmpty ? "NULL" : lastCommand.lowercased(),
+            version: session.version.rawValue,
+            library: session.libraryName,
+            libraryVersion: session.libraryVersion,
+            deadlineMilliseconds: session.deadlineMilliseconds,
+            unreadBytes: input.readableBytes,
+            pending: replies.count,
+            unsentBytes: unsentBytes
+        )
+    }
+
+    /// Ends the connection at once; what is under way goes on without anybody to answer to.
+    func kill() {
+        context?.close(promise: nil)
+    }
+
+    private func unknownCommand(_ words: [[UInt8]]) -> String {
         let name = words.first.map(Arguments.shown) ?? ""
         let arguments = words.dropFirst().prefix(4).map { "'\(Arguments.shown($0))' " }.joined()
-        return .error("ERR unknown command '\(name)', with args beginning with: \(arguments)")
+        return "ERR unknown command '\(name)', with args beginning with: \(arguments)"
     }
 
     private func replyAtOnce(_ value: RESPValue) {

@@ -11,6 +11,7 @@ internal import Wire
 final class LoopRouter {
     let settings: RouterSettings
     let runner: PlanRunner
+    let roster: ClientRoster
     private let totals: RouterTotals
     private let metrics: RouterMetrics
     private let logger: Logger
@@ -21,10 +22,12 @@ final class LoopRouter {
         eventLoop: any EventLoop,
         settings: RouterSettings,
         totals: RouterTotals,
+        roster: ClientRoster,
         metrics: RouterMetrics,
         logger: Logger
     ) {
         self.settings = settings
+        self.roster = roster
         self.totals = totals
         self.metrics = metrics
         self.logger = logger
@@ -69,6 +72,19 @@ final class LoopRouter {
         if clients.removeValue(forKey: id) != nil { totals.connectionEnded() }
     }
 
+    var clientDescriptions: [ClientDescription] { clients.values.map(\.description) }
+
+    /// Closes the clients that a filter names; the one that asked for it gets its answer first.
+    ///
+    /// - Returns: how many there were.
+    func kill(_ filter: ClientFilter, by killer: UInt64) -> Int {
+        let found = clients.filter { filter.matches($0.value.description) }
+        for (id, client) in found {
+            id == killer ? client.drain() : client.kill()
+        }
+        return found.count
+    }
+
     var clientCount: Int { clients.count }
     var inFlight: Int { runner.inFlight }
 
@@ -80,10 +96,11 @@ final class LoopRouter {
 
     func note(_ command: String, began: NIODeadline, _ value: RESPValue) {
         let time = NIODeadline.now() - began
-        var isRefused = false
-        if case .error = value { isRefused = true }
+        var error: String?
+        if case .error(let text) = value { error = text }
         totals.commandProcessed()
-        metrics.note(command, nanoseconds: time.nanoseconds, isRefused: isRefused)
+        totals.statistics.noteAnswer(command, nanoseconds: time.nanoseconds, error: error)
+        metrics.note(command, nanoseconds: time.nanoseconds, isRefused: error != nil)
         if time > .milliseconds(Int64(settings.slowMilliseconds)) {
             logger.warning(
                 "slow command",
@@ -92,8 +109,13 @@ final class LoopRouter {
         }
     }
 
-    func noteRefused(_ command: String) {
+    func noteUnknown(_ error: String) {
+        totals.statistics.noteUnknown(error: error)
+    }
+
+    func noteRefused(_ command: String, _ error: String) {
         totals.commandProcessed()
+        totals.statistics.noteRejected(command, error: error)
         metrics.note(command, nanoseconds: 0, isRefused: true)
     }
 }

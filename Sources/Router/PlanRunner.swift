@@ -38,7 +38,7 @@ final class PlanRunner {
     func run(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
         switch plan {
         case .reply(let value): reply(value)
-        case .session: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
+        case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write, .read, .gather, .cluster:
             guard inFlight < limit else {
                 return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
@@ -54,7 +54,7 @@ final class PlanRunner {
     private func start(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
         switch plan {
         case .reply(let value): reply(value)
-        case .session: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
+        case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write(let command, let render):
             write(command, deadline: deadline) { result in
                 reply(PlanRunner.value(of: result, render))

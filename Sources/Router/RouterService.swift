@@ -24,6 +24,7 @@ package struct RouterService {
     /// Runs until the process is told to end; then answers what is under way, a few seconds at most.
     package func run() async throws {
         let totals = RouterTotals(limit: settings.connections)
+        let roster = ClientRoster()
         let metrics = RouterMetrics()
         var routers: [ObjectIdentifier: NIOLoopBound<LoopRouter>] = [:]
         for loop in process.group.makeIterator() {
@@ -32,6 +33,7 @@ package struct RouterService {
                     eventLoop: loop,
                     settings: settings,
                     totals: totals,
+                    roster: roster,
                     metrics: metrics,
                     logger: process.logger
                 )
@@ -39,6 +41,10 @@ package struct RouterService {
                 return NIOLoopBound(router, eventLoop: loop)
             }.get()
             routers[ObjectIdentifier(loop)] = router
+            roster.add(router)
+        }
+        _ = process.group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            totals.measureRate()
         }
         let channel = try await listen(routers, totals)
         let port = channel.localAddress?.port ?? settings.listen.port
@@ -82,9 +88,7 @@ package struct RouterService {
                 channel.eventLoop.makeCompletedFuture {
                     guard let id = totals.connectionBegan(), let router = routers[ObjectIdentifier(channel.eventLoop)]
                     else {
-                        let refusal = ByteBuffer(string: "-ERR max number of clients reached\r\n")
-                        channel.writeAndFlush(refusal, promise: nil)
-                        return channel.close(promise: nil)
+                        return try channel.pipeline.syncOperations.addHandler(ExcessConnection())
                     }
                     let session = ClientSession(
                         id: id,
@@ -99,5 +103,18 @@ package struct RouterService {
                 }
             }
             .bind(host: settings.listen.host, port: settings.listen.port).get()
+    }
+}
+
+/// A connection beyond the limit: it is told so and closed.
+private final class ExcessConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        let refusal = ByteBuffer(string: "-ERR max number of clients reached\r\n")
+        context.writeAndFlush(wrapOutboundOut(refusal)).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
     }
 }

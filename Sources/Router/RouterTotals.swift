@@ -12,7 +12,10 @@ final class RouterTotals: Sendable {
     private let open = Atomic<Int>(0)
     private let received = Atomic<UInt64>(0)
     private let processed = Atomic<UInt64>(0)
+    private let refused = Atomic<UInt64>(0)
     private let initialized = Atomic<Bool>(false)
+    let statistics = CommandStatistics()
+    private let rate = Mutex(CommandRate())
 
     /// - Parameter limit: connections at one time.
     init(limit: Int) {
@@ -24,6 +27,7 @@ final class RouterTotals: Sendable {
         received.wrappingAdd(1, ordering: .relaxed)
         guard open.wrappingAdd(1, ordering: .relaxed).newValue <= limit else {
             open.wrappingSubtract(1, ordering: .relaxed)
+            refused.wrappingAdd(1, ordering: .relaxed)
             return nil
         }
         return lastID.wrappingAdd(1, ordering: .relaxed).newValue
@@ -56,20 +60,41 @@ final class RouterTotals: Sendable {
             uptimeSeconds: Int(-began.timeIntervalSinceNow),
             connections: connections,
             connectionsReceived: received.load(ordering: .relaxed),
+            connectionsRefused: refused.load(ordering: .relaxed),
+            largestConnections: limit,
             commandsProcessed: processed.load(ordering: .relaxed),
-            residentBytes: RouterTotals.residentBytes
+            commandsPerSecond: rate.withLock { $0.perSecond },
+            operatingSystem: ProcessUsage.operatingSystem,
+            memory: ProcessUsage.memory,
+            processorSeconds: ProcessUsage.processorSeconds,
+            statistics: statistics
         )
     }
 
-    /// The process's resident memory, as the operating system counts it: the second number of `statm`, in pages.
-    private static var residentBytes: UInt64 {
-        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }
-        return (pages ?? 0) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    /// To be called about once a second.
+    func measureRate() {
+        let count = processed.load(ordering: .relaxed)
+        rate.withLock { $0.note(count, at: ContinuousClock.now) }
     }
 
     func refreshGauges() {
         Gauge(label: "router.connections").record(Int64(connections))
         Gauge(label: "router.connections.received").record(Int64(received.load(ordering: .relaxed)))
+    }
+}
+
+/// How many commands were processed in the last second or so.
+private struct CommandRate {
+    private var last: (count: UInt64, time: ContinuousClock.Instant)?
+    private(set) var perSecond = 0
+
+    mutating func note(_ count: UInt64, at time: ContinuousClock.Instant) {
+        if let last, count >= last.count {
+            let seconds =
+                Double((time - last.time).components.seconds)
+                + Double((time - last.time).components.attoseconds) / 1e18
+            perSecond = seconds > 0 ? Int(Double(count - last.count) / seconds) : 0
+        }
+        last = (count, time)
     }
 }

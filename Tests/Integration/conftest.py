@@ -116,7 +116,7 @@ class Cluster:
 class Faults:
     """What is wrong with the machine that a cluster runs on, at the moment: see faults.c."""
 
-    _fields = ("clock_seconds", "sync_milliseconds", "sync_fails", "store_full")
+    _fields = ("clock_seconds", "sync_milliseconds", "sync_fails", "store_full", "free_megabytes")
 
     def __init__(self, library, file):
         self._file = file
@@ -127,7 +127,7 @@ class Faults:
         """These, and no others."""
         assert set(faults) <= set(self._fields)
         with open(self._file, "r+b" if self._file.exists() else "w+b") as file:
-            file.write(struct.pack("4q", *(int(faults.get(name, 0)) for name in self._fields)))
+            file.write(struct.pack("5q", *(int(faults.get(name, 0)) for name in self._fields)))
 
 
 @pytest.fixture(scope="session")

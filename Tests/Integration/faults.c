@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct faults {
     int64_t sync_milliseconds; // how long a sync of the log takes
     int64_t sync_fails;        // whether it fails
     int64_t store_full;        // whether the store can make no file
+    int64_t free_megabytes;    // what a file system says that it has left; 0 for the truth
 };
 
 static volatile struct faults none;
@@ -79,6 +81,15 @@ static int is_refused(const char *path, int flags) {
 
 OPEN(open)
 OPEN(open64)
+
+int statvfs(const char *path, struct statvfs *information) {
+    static int (*next)(const char *, struct statvfs *);
+    if (!next) next = dlsym(RTLD_NEXT, "statvfs");
+    int result = next(path, information);
+    int64_t free = current()->free_megabytes << 20;
+    if (!result && free && information->f_frsize) information->f_bavail = free / information->f_frsize;
+    return result;
+}
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
     static int (*next)(clockid_t, struct timespec *);

@@ -250,6 +250,47 @@ def test_a_store_on_a_full_disk_refuses_writes_and_serves_reads(own, faults):
     assert_agrees(cluster.client(), model)
 
 
+def test_a_disk_below_its_reserve_refuses_writes_serves_reads_and_recovers_by_itself(own, faults):
+    cluster = own(nodes=2, partitions=4, faults=faults, sets=["node.disk.reserve.megabytes=800"])
+    client = cluster.client()
+    users = range(20)
+    model = filled(client, users)
+    for user in users:
+        client.execute_command("FOLLOW", user, (user + 1) % 20)
+        model.follow(user, (user + 1) % 20)
+        model.post(int(client.execute_command("TWEET.POST", user, "before", "KEY", "before")), user)
+    eventually(lambda: len(client.execute_command("TIMELINE.HOME", 1, "IDS")[1]) == 2)
+    faults.set(free_megabytes=799)
+    eventually(lambda: all("799 MiB left" in cluster.readiness(node) for node in ("node1", "node2")))
+    writes = [("TWEET.POST", 1, "x"), ("FOLLOW", 1, 5), ("UNFOLLOW", 1, 2), ("USER.CREATE", "late"),
+              ("USER.DELETE", 1), ("TWEET.DELETE", 1, 1)]
+    for write in writes:
+        error = error_of(client, *write)
+        assert error.startswith("UNAVAILABLE the disk of node"), error
+        assert "has 799 MiB left and 800 are kept free" in error
+    assert counted(cluster, "node1", "rookery_node_disk_free_bytes") == 799 << 20
+    # Users that "late" and the deletion would have changed are as they were, and so are all timelines.
+    assert_agrees(client, model)
+    faults.set(free_megabytes=850)
+    # A little above the reserve is not enough: it would be gone with the next write.
+    eventually(lambda: "850 MiB" in error_of(client, "TWEET.POST", 1, "x"))
+    faults.set()
+    tweet = eventually(lambda: tweet_or_none(client, 1, "after"))
+    model.post(int(tweet), 1)
+    eventually(lambda: "disk" not in cluster.readiness("node1") and "disk" not in cluster.readiness("node2"))
+    for user in users:
+        reply = client.execute_command("TWEET.POST", user, "last", "KEY", "last")
+        model.post(int(reply), user)
+    assert_agrees(client, model)
+
+
+def tweet_or_none(client, author, text):
+    try:
+        return client.execute_command("TWEET.POST", author, text)
+    except redis.ResponseError:
+        return None
+
+
 def test_a_node_that_is_back_from_an_old_backup_is_noticed(own):
     cluster = own(nodes=2, partitions=8)
     client = cluster.client()

@@ -78,6 +78,12 @@ struct ServerFacts: Sendable {
     let uptimeSeconds: Int
     let connections: Int
     let connectionsReceived: UInt64
+    let connectionsRefused: UInt64
+    let largestConnections: Int
     let commandsProcessed: UInt64
-    let residentBytes: UInt64
+    let commandsPerSecond: Int
+    let operatingSystem: String
+    let memory: ProcessUsage.Memory
+    let processorSeconds: (user: Double, system: Double)
+    let statistics: CommandStatistics
 }

@@ -3,8 +3,6 @@ internal import Wire
 
 /// The commands of Redis about the connection, enough for every common client to connect.
 enum ConnectionCommands {
-    private static let deadlineRange = 1...60_000
-
     static let all: [CommandSpec] = [
         CommandSpec("PING", arity: -1, .connection, "[message]", "Answers PONG or the message") {
             arguments,
@@ -76,14 +74,7 @@ enum ConnectionCommands {
                 return .simple("RESET")
             }
         },
-        CommandSpec(
-            "CLIENT",
-            arity: -2,
-            .connection,
-            "subcommand [argument ...]",
-            "SETNAME, GETNAME, ID, INFO, SETINFO and DEADLINE, of this connection",
-            plan: client
-        ),
+        ClientCommand.spec,
     ]
 
     /// - Returns: an error reply, or nil where the password is right.
@@ -126,7 +117,7 @@ enum ConnectionCommands {
         try arguments.options { option, arguments throws(Refusal) in
             switch option {
             case "AUTH": credentials = (try arguments.text("username"), try arguments.next())
-            case "SETNAME": name = try clientName(&arguments)
+            case "SETNAME": name = try ClientCommand.name(&arguments)
             default: return false
             }
             return true
@@ -149,61 +140,5 @@ enum ConnectionCommands {
                 ("mode", .bulk("standalone")), ("role", .bulk("master")), ("modules", .array([])),
             ])
         }
-    }
-
-    private static func clientName(_ arguments: inout Arguments) throws(Refusal) -> String {
-        let name = try arguments.next()
-        guard name.allSatisfy({ (33...126).contains($0) }), name.count <= 256 else {
-            throw Refusal(.error, "Client names cannot contain spaces, newlines or special characters.")
-        }
-        return String(decoding: name, as: UTF8.self)
-    }
-
-    @Sendable
-    private static func client(_ arguments: inout Arguments, _ context: CommandContext) throws(Refusal) -> Plan {
-        let subcommand = String(decoding: try arguments.next(), as: UTF8.self).uppercased()
-        let plan: Plan
-        switch subcommand {
-        case "ID": plan = .session { .integer(Int64($0.id)) }
-        case "GETNAME": plan = .session { $0.name.isEmpty ? .null : .bulk($0.name) }
-        case "INFO": plan = .session { .verbatim(line($0)) }
-        case "SETNAME":
-            let name = try clientName(&arguments)
-            plan = .session { session in
-                session.name = name
-                return .simple("OK")
-            }
-        case "SETINFO":
-            let attribute = String(decoding: try arguments.next(), as: UTF8.self).uppercased()
-            let value = try clientName(&arguments)
-            guard ["LIB-NAME", "LIB-VER"].contains(attribute) else {
-                throw Refusal(.error, "Unrecognized option '\(attribute.prefix(32))'")
-            }
-            plan = .session { session in
-                if attribute == "LIB-NAME" { session.libraryName = value } else { session.libraryVersion = value }
-                return .simple("OK")
-            }
-        case "DEADLINE":
-            let milliseconds = try arguments.integer("deadline", in: deadlineRange)
-            plan = .session { session in
-                session.deadlineMilliseconds = Int64(milliseconds)
-                return .simple("OK")
-            }
-        default:
-            throw Refusal(
-                .error,
-                "unknown subcommand '\(subcommand.prefix(32))'. Try CLIENT ID, INFO, SETNAME or DEADLINE."
-            )
-        }
-        guard arguments.remaining == 0 else {
-            throw Refusal(.error, "wrong number of arguments for 'client|\(subcommand.lowercased())' command")
-        }
-        return plan
-    }
-
-    private static func line(_ session: ClientSession) -> String {
-        "id=\(session.id) addr=\(session.address) name=\(session.name) db=0 resp=\(session.version.rawValue) "
-            + "lib-name=\(session.libraryName) lib-ver=\(session.libraryVersion) "
-            + "deadline=\(session.deadlineMilliseconds)\n"
     }
 }

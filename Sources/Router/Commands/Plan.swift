@@ -17,6 +17,8 @@ enum Plan {
     case cluster((ClusterView) -> RESPValue)
     /// Something about the connection itself.
     case session((inout ClientSession) -> RESPValue)
+    /// Something about connections, of all loops: which, and what is to be done with them.
+    case clients((ClientSession) -> ClientFilter, answer: (ClientFilter) -> ClientAction)
 
     /// An answer of another kind than the command expects.
     static let strangeAnswer = Refusal.unavailable("a partition's answer cannot be understood")
@@ -27,6 +29,13 @@ struct ClusterView: Sendable {
     let map: PartitionMap
     /// Nil where the coordinator does not answer.
     let nodes: [NodeStatus]?
+}
+
+/// What is done with the clients that a filter names.
+enum ClientAction: Sendable {
+    case list(ClientFilter)
+    /// - Parameter answersCount: with how many there were; else with OK, or an error where there were none.
+    case kill(ClientFilter, answersCount: Bool)
 }
 
 /// The state of one client's connection.

@@ -9,7 +9,7 @@ enum ServerCommands {
             while let word = try? arguments.next() {
                 sections.insert(String(decoding: word, as: UTF8.self).lowercased())
             }
-            return .reply(.verbatim(info(context.server, sections)))
+            return .reply(.verbatim(ServerInformation(context.server).text(sections)))
         },
         CommandSpec(
             "COMMAND",
@@ -20,32 +20,6 @@ enum ServerCommands {
             plan: command
         ),
     ]
-
-    private static func info(_ facts: ServerFacts, _ sections: Set<String>) -> String {
-        let all: [(String, [(String, String)])] = [
-            (
-                "Server",
-                [
-                    ("rookery_version", facts.version), ("redis_version", "7.0.0"), ("redis_mode", "standalone"),
-                    ("process_id", "\(facts.processID)"), ("tcp_port", "\(facts.port)"),
-                    ("uptime_in_seconds", "\(facts.uptimeSeconds)"),
-                ]
-            ),
-            ("Clients", [("connected_clients", "\(facts.connections)")]),
-            ("Memory", [("used_memory_rss", "\(facts.residentBytes)")]),
-            (
-                "Stats",
-                [
-                    ("total_connections_received", "\(facts.connectionsReceived)"),
-                    ("total_commands_processed", "\(facts.commandsProcessed)"),
-                ]
-            ),
-        ]
-        let everything = sections.isEmpty || !sections.isDisjoint(with: ["all", "everything", "default"])
-        return all.filter { everything || sections.contains($0.0.lowercased()) }
-            .map { title, lines in "# \(title)\r\n" + lines.map { "\($0.0):\($0.1)\r\n" }.joined() }
-            .joined(separator: "\r\n")
-    }
 
     @Sendable
     private static func command(_ arguments: inout Arguments, _ context: CommandContext) throws(Refusal) -> Plan {

@@ -67,13 +67,17 @@ package enum FrameError: Error, Equatable, Sendable {
 package struct FrameDecoder: NIOSingleStepByteToMessageDecoder {
     package typealias InboundOut = Frame
 
+    /// A connection's first frame is a greeting: who speaks something else to the port is not waited for.
+    private static let largestFirstLength = 64 << 10
+    private var largestLength = FrameDecoder.largestFirstLength
+
     package init() {}
 
     package mutating func decode(buffer: inout ByteBuffer) throws -> Frame? {
         guard let length = buffer.getInteger(at: buffer.readerIndex, endianness: .little, as: UInt32.self) else {
             return nil
         }
-        guard Int(length) >= Frame.headerSize, Int(length) <= Frame.largestLength else {
+        guard Int(length) >= Frame.headerSize, Int(length) <= largestLength else {
             throw FrameError.length(Int(length))
         }
         guard buffer.readableBytes >= Frame.lengthSize + Int(length) else { return nil }
@@ -87,6 +91,7 @@ package struct FrameDecoder: NIOSingleStepByteToMessageDecoder {
             let payload = buffer.readBytes(length: size - 9)
         else { return nil }
         guard let kind = Frame.Kind(rawValue: rawKind) else { throw FrameError.kind(rawKind) }
+        largestLength = Frame.largestLength
         return Frame(kind: kind, id: id, payload: payload)
     }
 

@@ -36,6 +36,7 @@ package final class FrameClient {
     private static let largestQueuedBytes = 64 << 20
     private static let firstBackoff = TimeAmount.milliseconds(20)
     private static let largestBackoff = TimeAmount.seconds(1)
+    private static let greetingDeadline = TimeAmount.seconds(5)
     private static let sweepInterval = TimeAmount.milliseconds(10)
 
     package let eventLoop: any EventLoop
@@ -150,6 +151,11 @@ package final class FrameClient {
         var buffer = channel.allocator.buffer(capacity: 128)
         Frame(kind: .hello, id: 0, payload: handshake.payload()).write(to: &buffer)
         channel.writeAndFlush(buffer, promise: nil)
+        eventLoop.assumeIsolated().scheduleTask(in: FrameClient.greetingDeadline) {
+            guard case .connecting = self.state else { return }
+            // Whatever listens there is no process of ours, or one that hangs.
+            channel.close(promise: nil)
+        }
     }
 
     fileprivate func received(_ frame: Frame, on channel: any Channel) throws(FrameError) {

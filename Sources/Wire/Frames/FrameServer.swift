@@ -33,6 +33,8 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     /// Requests of one connection that may be under way; more are left in the socket.
     private static let largestInFlight = 65_536
     private static let largestUnsentBytes = 256 << 20
+    /// How long a connection may take to say who it is.
+    private static let greetingDeadline = TimeAmount.seconds(5)
 
     private let handshake: Handshake
     private let service: Service
@@ -53,6 +55,10 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        context.eventLoop.assumeIsolated().scheduleTask(in: FrameServerHandler.greetingDeadline) {
+            guard let context = self.context, !self.isWelcome else { return }
+            self.refuse(FrameError.handshake("no greeting in time"), context: context)
+        }
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {

@@ -12,6 +12,8 @@ package struct RESPCommandDecoder {
     private static let largestClaimedCount: Int64 = 1 << 20
     private static let largestClaimedLength: Int64 = 512 << 20
     private static let largestLine = 64 << 10
+    /// The first byte of a TLS connection, which would else be waited for as a line without an end.
+    private static let tlsHandshake: UInt8 = 0x16
 
     package enum Event: Equatable {
         case command([[UInt8]])
@@ -44,6 +46,7 @@ package struct RESPCommandDecoder {
             switch state {
             case .start:
                 guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return nil }
+                if first == Self.tlsHandshake { return .broken("ERR Protocol error: this port speaks RESP, not TLS") }
                 if first != UInt8(ascii: "*") {
                     guard let event = inlineCommand(&buffer) else { return nil }
                     if case .command(let words) = event, words.isEmpty { continue }

@@ -1,0 +1,104 @@
+"""What operators do with Redis's tools: CLIENT LIST and KILL, INFO."""
+
+import threading
+import time
+
+import pytest
+import redis
+
+from conftest import error_of, eventually
+
+
+def described(client, **options):
+    return {int(one["id"]): one for one in client.client_list(**options)}
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_client_list(shared, protocol):
+    one = shared.client(protocol, client_name="lister")
+    other = shared.client(client_name="other")
+    own, theirs = one.client_id(), other.client_id()
+    found = described(one)
+    assert found[own]["name"] == "lister" and found[own]["cmd"] == "client"
+    assert found[theirs]["name"] == "other" and found[theirs]["flags"] == "N" and found[theirs]["db"] == "0"
+    assert found[theirs]["addr"].startswith("127.0.0.1:") and int(found[theirs]["age"]) >= 0
+    assert set(described(one, client_id=[theirs])) == {theirs}
+    assert set(described(one, _type="normal")) >= {own, theirs}
+    assert int(one.client_info()["id"]) == own
+    assert "Unknown client type 'replica'" in error_of(one, "CLIENT", "LIST", "TYPE", "replica")
+    assert "is not a number" in error_of(one, "CLIENT", "LIST", "ID", "x")
+    other.close()
+    eventually(lambda: theirs not in described(one))
+
+
+def test_client_kill(shared):
+    killer = shared.client()
+    victims = [shared.client() for _ in range(3)]
+    ids = [victim.client_id() for victim in victims]
+    address = described(killer)[ids[0]]["addr"]
+    assert killer.execute_command("CLIENT", "KILL", address) == "OK"
+    assert killer.execute_command("CLIENT", "KILL", "ID", ids[1]) == 1
+    assert killer.execute_command("CLIENT", "KILL", "ID", ids[1]) == 0
+    assert "No such client" in error_of(killer, "CLIENT", "KILL", "127.0.0.1:1")
+    left = described(killer)
+    assert ids[0] not in left and ids[1] not in left and ids[2] in left
+    # Not itself, unless told so; and then with an answer.
+    own = killer.client_id()
+    assert killer.execute_command("CLIENT", "KILL", "ID", own) == 0
+    assert killer.execute_command("CLIENT", "KILL", "ID", own, "SKIPME", "NO") == 1
+    assert killer.client_id() != own
+    assert "syntax error" in error_of(killer, "CLIENT", "KILL", "ID", 1, "SKIPME", "MAYBE")
+
+
+def test_a_killed_client_harms_nobody(shared, users):
+    """A client is killed in the middle of a pipeline of writes: what it began is done, once, and others go on."""
+    author, = users(1)
+    victim, other = shared.client(), shared.client()
+    number = victim.client_id()
+    stop = threading.Event()
+
+    def post():
+        with pytest.raises(redis.ConnectionError):
+            while not stop.is_set():
+                pipeline = victim.pipeline(transaction=False)
+                for _ in range(200):
+                    pipeline.execute_command("TWEET.POST", author, "killed")
+                pipeline.execute()
+                # redis-py would connect again by itself.
+                if victim.client_id() != number:
+                    raise redis.ConnectionError()
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    eventually(lambda: int(other.execute_command("USER.GET", author)[0][15]) > 300)
+    assert other.execute_command("CLIENT", "KILL", "ID", number) == 1
+    thread.join(20)
+    stop.set()
+    assert not thread.is_alive()
+    assert other.ping()
+
+
+def test_info(shared, users):
+    client = shared.client()
+    author, = users(1)
+    client.execute_command("TWEET.POST", author, "x")
+    error_of(client, "TWEET.POST", author)
+    error_of(client, "TWEET.POST", 1 << 62, "nobody")
+    error_of(client, "NO.SUCH", "x")
+    plain = client.info()
+    assert plain["redis_mode"] == "standalone" and plain["role"] == "master" and plain["tcp_port"] == shared.port
+    assert plain["connected_clients"] >= 1 and plain["maxclients"] == 10_000
+    assert plain["used_memory_rss"] > 1 << 20 and plain["used_memory_peak"] >= plain["used_memory_rss"]
+    assert plain["used_cpu_user"] > 0 and plain["total_commands_processed"] > 1
+    assert plain["errorstat_ERR"]["count"] >= 2 and plain["errorstat_NOTFOUND"]["count"] >= 1
+    assert "cmdstat_tweet.post" not in plain
+    everything = client.info("everything")
+    posts = everything["cmdstat_tweet.post"]
+    assert posts["calls"] >= 2 and posts["rejected_calls"] >= 1 and posts["failed_calls"] >= 1
+    assert posts["usec"] > 0 and posts["usec_per_call"] > 0
+    assert set(client.info("clients")) == {"connected_clients", "maxclients"}
+    assert client.info("nonsense") == {}
+    # A rate is measured every second.
+    deadline = time.monotonic() + 10
+    while not client.info("stats")["instantaneous_ops_per_sec"]:
+        assert time.monotonic() < deadline
