@@ -111,7 +111,16 @@ let package = Package(
         library("TestSupport", ["Log"]),
         library(
             "HostileInput",
-            ["BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Settings", "TestSupport", "Wire", .nioCore]
+            [
+                "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Settings", "TestSupport", "Wire",
+                .nioCore,
+            ]
+        ),
+        .executableTarget(
+            name: "microbenchmarks",
+            dependencies: ["Log", "Model", "Partitions", "Store", "TestSupport", "Wire", .nioCore],
+            path: "Benchmarks/Microbenchmarks",
+            swiftSettings: settings
         ),
         tests("ModelTests", ["Model", "TestSupport"]),
         tests("LogTests", ["Log", "Model", "TestSupport"]),

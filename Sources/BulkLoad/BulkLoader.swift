@@ -21,7 +21,7 @@ package struct BulkLoader {
     }
 
     private static let linesPerBatch = 20_000
-    private static let window = 4_096
+    private static let window = 2_048
     private static let largestAttempts = 50
     private static let largestProblemCount = 10_000
 

@@ -34,6 +34,7 @@ enum Texts {
 
     static func configuration(_ input: [UInt8]) throws(Finding) {
         let text = String(decoding: input, as: UTF8.self)
+        _ = try? SettingsReader(file: "/dev/null", environment: [:], flags: [])
         // The same text as a file, as a variable and as a flag.
         let variables = ["ROOKERY_NODE_LISTEN": text, "ROOKERY_NODE_NAME": text]
         for (file, environment, flags) in [(text, [:], []), ("", variables, []), ("", [:], [text])] {
@@ -50,7 +51,8 @@ enum Texts {
         _ = try? reader.value(.integer("log.segment", default: 5, in: 1...99, "a number"))
         _ = try? reader.value(.flag("node.flag", default: false, "a flag"))
         if let endpoint = try? reader.value(.endpoint("node.listen", default: "127.0.0.1:0", "an endpoint")) {
-            _ = Endpoint(endpoint.description)
+            let again = Endpoint(Endpoint(host: endpoint.host, port: endpoint.port).description)
+            precondition(again == endpoint, "an endpoint did not come back")
         }
         _ = try? reader.value(.text("node.name", default: nil, "a text"))
         _ = try? reader.value(.text("node.secret", default: "", "a secret"))

@@ -41,7 +41,8 @@ final class LoopRouter {
                 handshake: handshake,
                 logger: logger
             ),
-            limit: settings.inFlight
+            limit: settings.inFlight,
+            target: .milliseconds(Int64(settings.latencyMilliseconds))
         )
         self.runner = runner
         let mapClient = CoordinatorClient(
@@ -85,8 +86,12 @@ final class LoopRouter {
         return found.count
     }
 
-    var clientCount: Int { clients.count }
-    var inFlight: Int { runner.inFlight }
+    func refreshGauges() {
+        Gauge(label: "router.commands.waiting").record(Int64(runner.inFlight))
+        for (node, limit) in runner.limits {
+            Gauge(label: "router.node.limit", dimensions: [("node", "\(node)")]).record(Int64(limit))
+        }
+    }
 
     func drain() {
         for client in clients.values {

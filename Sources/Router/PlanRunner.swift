@@ -18,15 +18,29 @@ final class PlanRunner {
     private let links: NodeLinks
     private let coordinator: CoordinatorClient
     private let limit: Int
+    private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
 
-    init(eventLoop: any EventLoop, links: NodeLinks, coordinator: CoordinatorClient, limit: Int) {
+    /// - Parameters:
+    ///   - limit: commands under way at one time.
+    ///   - target: how long commands may take on average before some are refused.
+    init(
+        eventLoop: any EventLoop,
+        links: NodeLinks,
+        coordinator: CoordinatorClient,
+        limit: Int,
+        target: TimeAmount
+    ) {
         self.eventLoop = eventLoop
         self.links = links
         self.coordinator = coordinator
         self.limit = limit
+        admission = Admission(eventLoop: eventLoop, largest: limit, target: target)
     }
+
+    /// How many commands may be under way to each node at the moment.
+    var limits: [NodeID: Int] { admission.current }
 
     var map: PartitionMap { links.map }
 
@@ -43,11 +57,29 @@ final class PlanRunner {
             guard inFlight < limit else {
                 return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
             }
+            let node = destination(of: plan)
+            if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
             inFlight += 1
+            let began = NIODeadline.now()
             start(plan, deadline: deadline) { value in
                 self.inFlight -= 1
+                if let node { self.admission.end(node, began: began) }
                 reply(value)
             }
+        }
+    }
+
+    /// The node that a plan begins with; nil where there are several, or none is known.
+    private func destination(of plan: Plan) -> NodeID? {
+        switch plan {
+        case .write(let command, _):
+            guard let layout = map.layout, let actor = command.actor else { return nil }
+            return map.primary(of: actor.partition(in: layout))
+        case .read(let query, _): return map.primary(of: query.partition)
+        case .gather(let queries, _):
+            guard let first = queries.first?.partition, queries.allSatisfy({ $0.partition == first }) else { return nil }
+            return map.primary(of: first)
+        case .reply, .session, .clients, .cluster: return nil
         }
     }
 

@@ -51,7 +51,10 @@ package struct RouterService {
         totals.notePort(port)
         try await process.serve(
             ports: [("PORT", port)],
-            refresh: { totals.refreshGauges() },
+            refresh: {
+                totals.refreshGauges()
+                roster.refreshGauges()
+            },
             health: {
                 Health(
                     isReady: totals.isInitialized,

@@ -37,6 +37,12 @@ package struct RouterSettings: Sendable {
         in: 16...1_000_000,
         "Commands of all connections of one loop under way; more are refused as BUSY"
     )
+    package static let latencyMilliseconds = SettingKey<Int>.integer(
+        "router.latency.milliseconds",
+        default: 250,
+        in: 1...60_000,
+        "When a node's commands take longer on average, fewer may be under way to it, and more are refused as BUSY"
+    )
     package static let outputMegabytes = SettingKey<Int>.integer(
         "router.output.megabytes",
         default: 64,
@@ -64,6 +70,7 @@ package struct RouterSettings: Sendable {
     package let deadlineMilliseconds: Int
     package let pipeline: Int
     package let inFlight: Int
+    package let latencyMilliseconds: Int
     package let outputBytes: Int
     package let connections: Int
     package let slowMilliseconds: Int
@@ -77,6 +84,7 @@ package struct RouterSettings: Sendable {
         deadlineMilliseconds = try reader.value(RouterSettings.deadlineMilliseconds)
         pipeline = try reader.value(RouterSettings.pipeline)
         inFlight = try reader.value(RouterSettings.inFlight)
+        latencyMilliseconds = try reader.value(RouterSettings.latencyMilliseconds)
         outputBytes = try reader.value(RouterSettings.outputMegabytes) << 20
         connections = try reader.value(RouterSettings.connections)
         slowMilliseconds = try reader.value(RouterSettings.slowMilliseconds)

@@ -51,11 +51,12 @@ private class Run {
         begun += 1
         step(number) { problem in
             let now = NIODeadline.now()
-            self.result.record(microseconds: (now - due).nanoseconds / 1_000)
+            let microseconds = (now - due).nanoseconds / 1_000
+            self.result.record(microseconds: microseconds)
             if let problem {
                 self.result.note("command \(number): \(problem)")
             } else {
-                self.result.noteGood(after: (now - self.began).nanoseconds)
+                self.result.noteGood(after: (now - self.began).nanoseconds, microseconds: microseconds)
             }
             answered()
             if self.result.commands == self.count { self.finish() }

@@ -24,7 +24,7 @@ package final class RookeryService: TimelineService {
             if case .error(let text) = reply, !text.hasPrefix("EXISTS") { text } else { nil }
         }
         let pairs = graph.interleavedEdges
-        let edges = try await stream.closed(count: pairs.count, window: 4_096) { number in
+        let edges = try await stream.closed(count: pairs.count, window: 2_048) { number in
             ["FOLLOW", String(pairs[number].follower), String(pairs[number].author)]
         }
         guard users.errorCount + edges.errorCount == 0 else {

@@ -23,6 +23,13 @@ final class ClientRoster: Sendable {
         gather(on: loop) { $0.kill(filter, by: killer) }.map { $0.reduce(0, +) }
     }
 
+    /// Brings the gauges of all loops up to date, a moment later.
+    func refreshGauges() {
+        for router in routers.withLock({ $0 }) {
+            router.eventLoop.execute { router.value.refreshGauges() }
+        }
+    }
+
     private func gather<Value: Sendable>(
         on loop: any EventLoop,
         _ body: @escaping @Sendable (LoopRouter) -> Value

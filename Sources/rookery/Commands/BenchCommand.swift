@@ -17,6 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
         case retwis
         case deathStar = "death-star"
         case celebrity
+        case overload
 
         /// What runs where none is named: what takes a minute at most.
         static let standard: [Workload] = [.fanout, .home, .posts, .mixed]
@@ -155,6 +156,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .twipSweep: try await bench.twipSweep(operations: operations)
         case .retwis: try await bench.retwis(operations: operations, seconds: seconds)
         case .deathStar: try await bench.deathStar(rates: rate, seconds: seconds)
+        case .overload: try await bench.overload(operations: operations / 10, factor: 3, seconds: seconds)
         case .celebrity: try await bench.celebrity(followers: celebrityFollowers, seconds: seconds)
         }
     }

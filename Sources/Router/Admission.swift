@@ -1,0 +1,50 @@
+internal import Model
+internal import NIOCore
+internal import Placement
+
+/// Decides for each command whether the node that it goes to has room for it. Confined to its event loop.
+final class Admission {
+    private static let turn = TimeAmount.milliseconds(50)
+
+    private let eventLoop: any EventLoop
+    private let largest: Int
+    private let target: TimeAmount
+    private var limits: [NodeID: ConcurrencyLimit] = [:]
+    private var isTurning = false
+
+    init(eventLoop: any EventLoop, largest: Int, target: TimeAmount) {
+        self.eventLoop = eventLoop
+        self.largest = largest
+        self.target = target
+    }
+
+    /// - Returns: a refusal where the node has too much under way; if nil, `end` is to be called.
+    func begin(_ node: NodeID) -> Refusal? {
+        scheduleTurn()
+        let isTaken = limits[
+            node,
+            default: ConcurrencyLimit(largest: largest, targetNanoseconds: target.nanoseconds)
+        ].begin()
+        guard !isTaken else { return nil }
+        return .busy("node \(node) has \(limits[node]?.inFlight ?? 0) commands under way")
+    }
+
+    func end(_ node: NodeID, began: NIODeadline) {
+        limits[node]?.end(after: (NIODeadline.now() - began).nanoseconds)
+    }
+
+    /// How many commands may be under way to each node at the moment.
+    var current: [NodeID: Int] { limits.mapValues(\.limit) }
+
+    private func scheduleTurn() {
+        guard !isTurning else { return }
+        isTurning = true
+        eventLoop.assumeIsolated().scheduleTask(in: Admission.turn) {
+            self.isTurning = false
+            for node in self.limits.keys {
+                self.limits[node]?.turn(after: Admission.turn.nanoseconds)
+            }
+            if self.limits.values.contains(where: { $0.inFlight > 0 }) { self.scheduleTurn() }
+        }
+    }
+}
