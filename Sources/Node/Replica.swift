@@ -21,6 +21,9 @@ final class Replica {
     private static let longestTurn = TimeAmount.milliseconds(1)
     /// Letters of one log entry: an entry is applied in one go, so it must not be long.
     private static let lettersPerEntry = 512
+    /// Letters that may be on their way through the log. A source that gets no answer in time sends its letters again:
+    /// without a bound, a partition that is behind would log the same ones until it is behind for minutes.
+    private static let largestLettersInFlight = 16_384
 
     let partition: Partition
     private let host: PartitionHost
@@ -35,6 +38,7 @@ final class Replica {
     private var isDraining = false
     /// The entry that waits for space in the store.
     private var stalled: (entry: LogEntry, origin: Origin)?
+    private var lettersInFlight = 0
     private var deletionsUnderWay: Set<UserID> = []
     /// Actors whose waiting work is being begun further up the stack.
     private var draining: Set<Actor> = []
@@ -181,7 +185,15 @@ final class Replica {
     /// Takes letters of other partitions. `completion` is given how far each source's stream was taken, or nil where
     /// the partition cannot take mail now.
     func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
-        guard writeRefusal == nil, inFlight.count < limit else { return completion(nil) }
+        guard writeRefusal == nil, inFlight.count < limit, lettersInFlight < Replica.largestLettersInFlight else {
+            return completion(nil)
+        }
+        let count = letters.count
+        lettersInFlight += count
+        let completion: ([MailReceipt]?) -> Void = { receipts in
+            self.lettersInFlight -= count
+            completion(receipts)
+        }
         var rest = letters[...]
         while rest.count > Replica.lettersPerEntry {
             append(.receiveMail(Array(rest.prefix(Replica.lettersPerEntry))), .own)

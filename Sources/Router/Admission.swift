@@ -44,7 +44,7 @@ final class Admission {
             for node in self.limits.keys {
                 self.limits[node]?.turn(after: Admission.turn.nanoseconds)
             }
-            if self.limits.values.contains(where: { $0.inFlight > 0 }) { self.scheduleTurn() }
+            if !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
         }
     }
 }

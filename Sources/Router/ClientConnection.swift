@@ -115,10 +115,8 @@ final class ClientConnection: ChannelDuplexHandler {
     private func dispatch(_ words: [[UInt8]]) {
         guard let name = words.first else { return }
         lastActive = .now()
-        if ClientConnection.webWords.contains(where: { Arguments.shown(name).uppercased() == $0 }) {
-            return refuseWebPage()
-        }
         guard let spec = CommandTable.shared[name] else {
+            if ClientConnection.webWords.contains(Arguments.shown(name).uppercased()) { return refuseWebPage() }
             let text = unknownCommand(words)
             router.noteUnknown(text)
             return replyAtOnce(.error(text))

@@ -77,8 +77,8 @@ final class PlanRunner {
             return map.primary(of: actor.partition(in: layout))
         case .read(let query, _): return map.primary(of: query.partition)
         case .gather(let queries, _):
-            guard let first = queries.first?.partition, queries.allSatisfy({ $0.partition == first }) else { return nil }
-            return map.primary(of: first)
+            let partitions = Set(queries.map(\.partition))
+            return partitions.count == 1 ? partitions.first.flatMap { map.primary(of: $0) } : nil
         case .reply, .session, .clients, .cluster: return nil
         }
     }

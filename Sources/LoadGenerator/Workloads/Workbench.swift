@@ -26,7 +26,7 @@ package struct Workbench: Sendable {
 
     /// Reads a share of all homes once, so that their readers count as reading.
     func activate(share: Double = 1, _ report: inout WorkloadReport) async throws {
-        let result = try await service.closed(count: Int(Double(graph.users) * share), window: 512) { user in
+        let result = try await service.closed(count: Int(Double(graph.users) * share), window: 128) { user in
             .home(reader: user, count: 1, texts: false)
         }
         report.note(result, "activation")

@@ -12,6 +12,8 @@ package struct RESPCommandDecoder {
     private static let largestClaimedCount: Int64 = 1 << 20
     private static let largestClaimedLength: Int64 = 512 << 20
     private static let largestLine = 64 << 10
+    /// A mark, a number and its line end are never longer.
+    private static let longestNumber = 32
     /// The first byte of a TLS connection, which would else be waited for as a line without an end.
     private static let tlsHandshake: UInt8 = 0x16
 
@@ -134,17 +136,36 @@ package struct RESPCommandDecoder {
 
     /// Reads `*<number>` or `$<number>` and the line end.
     private func number(_ buffer: inout ByteBuffer, name: String, limit: Int64) -> LineNumber? {
-        let view = buffer.readableBytesView
-        guard let end = view.prefix(32).firstIndex(of: UInt8(ascii: "\n")) else {
-            return view.count >= 32 ? .failure("ERR Protocol error: invalid \(name)") : nil
+        let line = buffer.withUnsafeReadableBytes { bytes -> (length: Int, value: Int64?)? in
+            guard let end = bytes.prefix(Self.longestNumber).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+            let hasReturn = end > 1 && bytes[end - 1] == UInt8(ascii: "\r")
+            return (end + 1, Self.value(of: bytes[1..<(hasReturn ? end - 1 : end)]))
         }
-        let line = view[view.index(after: view.startIndex)..<end]
-        buffer.moveReaderIndex(forwardBy: line.count + 2)
-        let digits = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-        guard let value = Int64(String(decoding: digits, as: UTF8.self)), value <= limit else {
-            return .failure("ERR Protocol error: invalid \(name)")
+        guard let line else {
+            return buffer.readableBytes >= Self.longestNumber ? .failure("ERR Protocol error: invalid \(name)") : nil
         }
+        buffer.moveReaderIndex(forwardBy: line.length)
+        guard let value = line.value, value <= limit else { return .failure("ERR Protocol error: invalid \(name)") }
         return .success(value)
+    }
+
+    /// A decimal number with an optional sign; nil for anything else, and where it does not fit.
+    private static func value(of digits: Slice<UnsafeRawBufferPointer>) -> Int64? {
+        let isNegative = digits.first == UInt8(ascii: "-")
+        let rest = isNegative || digits.first == UInt8(ascii: "+") ? digits.dropFirst() : digits
+        guard !rest.isEmpty else { return nil }
+        var value: Int64 = 0
+        for byte in rest {
+            let digit = Int64(byte) - Int64(UInt8(ascii: "0"))
+            guard (0...9).contains(digit) else { return nil }
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = product.subtractingReportingOverflow(digit)
+            guard !isTooLarge, !overflows else { return nil }
+            // Counted downwards, because the least number has no positive counterpart.
+            value = sum
+        }
+        if isNegative { return value }
+        return value == .min ? nil : -value
     }
 
     private func inlineCommand(_ buffer: inout ByteBuffer) -> Event? {
