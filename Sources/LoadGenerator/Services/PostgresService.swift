@@ -92,7 +92,7 @@ package final class PostgresService: TimelineService {
         // The newest of each followee through the index, not a sort of all their tweets.
         let pulled = """
             SELECT t.id FROM follows f CROSS JOIN LATERAL (
-                SELECT id FROM tweets WHERE author = f.author AND id > $3 ORDER BY id DESC LIMIT $2 + $4) t
+                SELECT id FROM tweets WHERE author = f.author AND id > $3 ORDER BY id DESC LIMIT $2::int8 + $4::int8) t
             WHERE f.follower = $1 ORDER BY t.id DESC LIMIT $2 OFFSET $4
             """
         let pushed = """
@@ -129,7 +129,7 @@ package final class PostgresService: TimelineService {
         ]
     }
 
-    package func load(_ graph: StandardGraph) async throws -> Double {
+    package func load(_ graph: StandardGraph) async throws -> Double? {
         let edges =
             graph.interleavedEdges.map { (Int64($0.follower), Int64($0.author)) }
             + (0..<graph.users).map { (Int64($0), Int64($0)) }

@@ -44,7 +44,7 @@ package final class RedisService: TimelineService {
         state = .makeBoxSendingValue(State(), eventLoop: stream.loop)
     }
 
-    package func load(_ graph: StandardGraph) async throws -> Double {
+    package func load(_ graph: StandardGraph) async throws -> Double? {
         let digest = try await stream.ask(["SCRIPT", "LOAD", RedisService.script]).string ?? ""
         let last = try await stream.ask(["GET", "last"]).string.flatMap { UInt64($0) } ?? 0
         let followers = graph.followers
@@ -54,12 +54,14 @@ package final class RedisService: TimelineService {
             self.state.value.followers = followers
             self.state.value.appends = (0..<graph.users).map { RedisService.append(to: $0) }
         }.get()
-        guard push == .script else { return 0 }
+        // What the client knows is no figure of the server's.
+        guard push == .script else { return nil }
         let result = try await stream.closed(count: graph.users, window: 256) { user in
             let all = [Int32(user)] + followers[user]
             return ["RPUSH", "f:\(user)"] + all.map { String($0) }
         }
-        return Double(graph.edges) / max(result.seconds, 1e-9)
+        guard result.errorCount == 0 else { throw ClientError.refused(result.errors.joined(separator: "; ")) }
+        return nil
     }
 
     package func settle() async throws {

@@ -17,7 +17,7 @@ package final class RookeryService: TimelineService {
     /// The name that tools give to a user who has only an id: always the same one, and short enough for any id.
     package static func username(of user: UInt64) -> String { "u" + String(user, radix: 36) }
 
-    package func load(_ graph: StandardGraph) async throws -> Double {
+    package func load(_ graph: StandardGraph) async throws -> Double? {
         let users = try await stream.closed(count: graph.users, window: 2_048) { user in
             RookeryService.words(.createUser(user))
         } check: { _, reply in

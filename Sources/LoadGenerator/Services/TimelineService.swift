@@ -55,8 +55,8 @@ package protocol TimelineService: Sendable {
 
     /// Creates the users and the follow edges that are not there yet.
     ///
-    /// - Returns: edges a second.
-    func load(_ graph: StandardGraph) async throws -> Double
+    /// - Returns: edges a second, where loading is a figure.
+    func load(_ graph: StandardGraph) async throws -> Double?
 
     /// Carries out an operation. On the loop only; `completion` is called once, on the loop.
     func perform(_ operation: Operation, _ completion: @escaping Completion)

@@ -20,7 +20,7 @@ package struct Workbench: Sendable {
     /// Loads the graph.
     package func loaded() async throws -> WorkloadReport {
         var report = report("load")
-        report.add("follow edges", try await service.load(graph), "edges/s")
+        if let rate = try await service.load(graph) { report.add("follow edges", rate, "edges/s") }
         return report
     }
 

@@ -18,6 +18,7 @@ struct BenchCommand: AsyncParsableCommand {
         case deathStar = "death-star"
         case celebrity
         case overload
+        case hot
 
         /// What runs where none is named: what takes a minute at most.
         static let standard: [Workload] = [.fanout, .home, .posts, .mixed]
@@ -157,6 +158,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .retwis: try await bench.retwis(operations: operations, seconds: seconds)
         case .deathStar: try await bench.deathStar(rates: rate, seconds: seconds)
         case .overload: try await bench.overload(operations: operations / 10, factor: 3, seconds: seconds)
+        case .hot: try await bench.hot(operations: operations / 10, seconds: seconds)
         case .celebrity: try await bench.celebrity(followers: celebrityFollowers, seconds: seconds)
         }
     }

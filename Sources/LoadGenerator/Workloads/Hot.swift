@@ -1,0 +1,50 @@
+extension Workbench {
+    /// `hot`: what one author who posts without a pause, and one reader who reads without a pause, do to all others.
+    package func hot(operations count: Int, seconds: Double) async throws -> WorkloadReport {
+        var report = report("hot")
+        try await activate(&report)
+        let mix = PostsAndReads(self, readsPerPost: 10)
+        let most = try await service.closed(count: count) { mix.operation($0) }
+        report.note(most, "closed loop")
+        try await service.settle()
+        let rate = most.rate / 4
+        report.add("others", rate, "operations/s")
+        let alone = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+        report.note(alone, "alone")
+        report.addLatency("others alone", alone)
+        // Of median following: that one of very many followers costs much is what `celebrity` shows.
+        let someone = graph.followerCounts.firstIndex { $0 == graph.followerPercentile(0.5) } ?? 0
+        for (name, operation) in [
+            ("a hot author", Operation.post(author: someone, text: "again")),
+            ("a hot reader", Operation.home(reader: someone, count: 50, texts: true)),
+        ] {
+            try await service.settle()
+            say("hot: \(name)")
+            let heat = Heat()
+            async let hot = heat.run(service, operation, seconds: seconds)
+            let others = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+            report.note(others, "others beside \(name)")
+            report.addLatency("others beside \(name)", others)
+            report.add("\(name) itself", try await hot, "operations/s")
+        }
+        try await service.settle()
+        return report
+    }
+}
+
+/// One user who does the same again and again, so many at a time.
+private struct Heat: Sendable {
+    private static let window = 16
+
+    /// - Returns: operations a second.
+    func run(_ service: any TimelineService, _ operation: Operation, seconds: Double) async throws -> Double {
+        let clock = ContinuousClock()
+        let began = clock.now
+        var count = 0
+        while clock.now - began < .seconds(seconds) {
+            let part = try await service.closed(count: 200, window: Heat.window) { _ in operation }
+            count += part.commands - part.errorCount
+        }
+        return Double(count) / (clock.now - began).inSeconds
+    }
+}
