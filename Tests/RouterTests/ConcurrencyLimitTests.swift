@@ -41,7 +41,7 @@ import Testing
         #expect(server.longest < 500_000_000, "\(server.longest)")
         #expect(server.refused > 250_000)
         // When less is offered again, nothing is refused.
-        server.run(milliseconds: 500, offered: 20, capacity: 30)
+        server.run(milliseconds: 1_500, offered: 20, capacity: 30)
         server.run(milliseconds: 1_000, offered: 20, capacity: 30)
         #expect(server.refused == 0)
         #expect(server.longest < 10_000_000)

@@ -13,6 +13,7 @@ package struct VisibilityProbe: Sendable {
 
     private static let patience = Duration.seconds(5)
     private static let pause = Duration.milliseconds(5)
+    private static let pageSize = 200
 
     let graph: StandardGraph
 
@@ -36,12 +37,15 @@ package struct VisibilityProbe: Sendable {
             }
             VisibilityProbe.record(clock.now - began, &result.posted)
             while true {
-                let page = try? await service.ask(.home(reader: Int(reader), count: 200, texts: false))
+                let page = try? await service.ask(.home(reader: Int(reader), count: VisibilityProbe.pageSize, texts: false))
                 let time = clock.now - began
-                if page?.ids?.contains(id) ?? false {
+                let ids = page?.ids ?? []
+                if ids.contains(id) {
                     VisibilityProbe.record(time, &result.visible)
                     break
                 }
+                // A page full of newer tweets does not tell: this sample is lost.
+                if ids.count == VisibilityProbe.pageSize, let oldest = ids.last, oldest > id { break }
                 // Asking without a pause would be a load of its own.
                 try await Task.sleep(for: .milliseconds(1))
                 guard time < VisibilityProbe.patience else {
