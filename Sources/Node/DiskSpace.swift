@@ -50,8 +50,8 @@ final class DiskSpace: Sendable {
             state.refusal = free < needed ? refusal(free) : nil
             return (before, state.refusal)
         }
-        guard (before == nil) != (after == nil) else { return }
         problems.set(after?.message, about: "disk")
+        guard (before == nil) != (after == nil) else { return }
         if after != nil {
             logger.critical("the disk is almost full: writes are refused", metadata: ["freeBytes": "\(free)"])
         } else {

@@ -39,10 +39,13 @@ final class Admission {
     private func scheduleTurn() {
         guard !isTurning else { return }
         isTurning = true
+        let began = NIODeadline.now()
         eventLoop.assumeIsolated().scheduleTask(in: Admission.turn) {
             self.isTurning = false
+            // A loop that is busy turns later than asked.
+            let elapsed = (NIODeadline.now() - began).nanoseconds
             for node in self.limits.keys {
-                self.limits[node]?.turn(after: Admission.turn.nanoseconds)
+                self.limits[node]?.turn(after: elapsed)
             }
             if !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
         }

@@ -13,6 +13,9 @@ final class ClientConnection: ChannelDuplexHandler {
     /// What only HTTP sends where a command's name belongs.
     private static let webWords = ["POST", "HOST:"]
 
+    /// Answers are given to the socket, and counted against the limit of unread ones, in pieces of about this size.
+    private static let largestWrite = 1 << 20
+
     private let router: LoopRouter
     private let logger: Logger
     private var session: ClientSession
@@ -23,6 +26,8 @@ final class ClientConnection: ChannelDuplexHandler {
     private var isFlushScheduled = false
     private var isProcessing = false
     private var isReadWithheld = false
+    /// A description of all clients may be long: one at a time is made for each of them.
+    private var isAskingAllLoops = false
     /// Nothing more is read: the connection ends when what is under way is answered.
     private var isEnding = false
     /// The client sends nothing more, and is still to be answered.
@@ -88,7 +93,7 @@ final class ClientConnection: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
-    private var hasRoom: Bool { replies.count < router.settings.pipeline && !isEnding }
+    private var hasRoom: Bool { replies.count < router.settings.pipeline && !isEnding && !isAskingAllLoops }
 
     private func process() {
         guard !isProcessing else { return }
@@ -185,7 +190,9 @@ final class ClientConnection: ChannelDuplexHandler {
                 return count > 0 ? .simple("OK") : .error("ERR No such client")
             }
         }
+        isAskingAllLoops = true
         value.assumeIsolated().whenSuccess { value in
+            self.isAskingAllLoops = false
             self.replies.set(value, at: number)
             self.scheduleFlush()
         }
@@ -241,6 +248,9 @@ final class ClientConnection: ChannelDuplexHandler {
         var output = context.channel.allocator.buffer(capacity: 1_024)
         while let (value, version) = replies.next() {
             output.write(value, as: version)
+            guard output.readableBytes >= ClientConnection.largestWrite else { continue }
+            send(output, context)
+            output = context.channel.allocator.buffer(capacity: 1_024)
         }
         if output.readableBytes > 0 { send(output, context) }
         if input.readableBytes > 0 { process() }

@@ -20,6 +20,7 @@ package struct ConcurrencyLimit: Sendable {
     private var finished: Int64 = 0
     private var total: Int64 = 0
     private var silence: Int64 = 0
+    private var peak = 0
 
     /// - Parameters:
     ///   - largest: never more, however fast answers come.
@@ -30,6 +31,8 @@ package struct ConcurrencyLimit: Sendable {
         limit = largest
     }
 
+    private var smallest: Int { min(largest, ConcurrencyLimit.smallest) }
+
     /// Whether there is nothing to learn from further turns.
     package var isAtRest: Bool { inFlight == 0 && limit == largest }
 
@@ -37,6 +40,7 @@ package struct ConcurrencyLimit: Sendable {
     package mutating func begin() -> Bool {
         guard inFlight < limit else { return false }
         inFlight += 1
+        peak = max(peak, inFlight)
         return true
     }
 
@@ -55,13 +59,15 @@ package struct ConcurrencyLimit: Sendable {
         // A node that says nothing at all is as slow as that.
         silence = finished == 0 && inFlight > 0 ? silence + nanoseconds : 0
         let mean = finished > 0 ? total / finished : silence
-        if mean > targetNanoseconds {
+        // A few slow commands on a node that has little to do are not overload.
+        if mean > targetNanoseconds, peak >= smallest {
             let fitting = min(Double(limit), rate * Double(targetNanoseconds))
-            limit = max(ConcurrencyLimit.smallest, Int(fitting))
+            limit = max(smallest, Int(fitting))
         } else if mean < targetNanoseconds / 2 {
             limit = min(largest, Int(Double(limit) * ConcurrencyLimit.growth))
         }
         finished = 0
         total = 0
+        peak = inFlight
     }
 }

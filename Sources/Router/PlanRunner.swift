@@ -61,10 +61,18 @@ final class PlanRunner {
             if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
             inFlight += 1
             let began = NIODeadline.now()
-            start(plan, deadline: deadline) { value in
+            let answered = { if let node { self.admission.end(node, began: began) } }
+            let finish: Reply = { value in
                 self.inFlight -= 1
-                if let node { self.admission.end(node, began: began) }
                 reply(value)
+            }
+            // What a page needs of other nodes afterwards says nothing about the one that it began with.
+            if case .read(let query, let then) = plan {
+                return read(query, then, deadline: deadline, answered: answered, reply: finish)
+            }
+            start(plan, deadline: deadline) { value in
+                answered()
+                finish(value)
             }
         }
     }
@@ -91,11 +99,7 @@ final class PlanRunner {
             write(command, deadline: deadline) { result in
                 reply(PlanRunner.value(of: result, render))
             }
-        case .read(let query, let then):
-            ask([query], deadline: deadline) { results in
-                let result = results.first ?? .failure(Plan.strangeAnswer)
-                self.start(PlanRunner.plan(from: result, then), deadline: deadline, reply: reply)
-            }
+        case .read(let query, let then): read(query, then, deadline: deadline, answered: {}, reply: reply)
         case .gather(let queries, let then):
             ask(queries, deadline: deadline) { results in
                 self.start(then(results), deadline: deadline, reply: reply)
@@ -106,6 +110,21 @@ final class PlanRunner {
                 if case .success(.health(let statuses)) = result { nodes = statuses }
                 reply(render(ClusterView(map: self.map, nodes: nodes)))
             }
+        }
+    }
+
+    /// - Parameter answered: called when the query's own node has answered, before what follows from that.
+    private func read(
+        _ query: PartitionQuery,
+        _ then: @escaping (Answer) throws(Refusal) -> Plan,
+        deadline: NIODeadline,
+        answered: @escaping () -> Void,
+        reply: @escaping Reply
+    ) {
+        ask([query], deadline: deadline) { results in
+            answered()
+            let result = results.first ?? .failure(Plan.strangeAnswer)
+            self.start(PlanRunner.plan(from: result, then), deadline: deadline, reply: reply)
         }
     }
 

@@ -220,12 +220,50 @@ def test_bench_checks_what_it_measures(own, tmp_path):
     figures = tmp_path / "figures.json"
     done = subprocess.run(
         [BIN / "rookery", "bench", "--router", f"127.0.0.1:{cluster.port}", "--users", "300", "--posts", "300",
-         "--pages", "2000", "--seconds", "0.5", "--json", figures], capture_output=True, text=True, timeout=120)
+         "--pages", "2000", "--operations", "20000", "--seconds", "0.5", "--json", figures],
+        capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    names = {(figure["workload"], figure["figure"]) for figure in json.loads(figures.read_text())}
+    names = {(figure["workload"], figure["figure"]) for figure in json.loads(figures.read_text())["figures"]}
     assert ("fanout", "deliveries") in names and ("home", "pages of ids") in names
     assert ("posts", "half of most p99") in names
     assert ("mixed", "half of most, post to visible p99") in names
+
+
+def test_bench_in_turn_with_redis(own, tmp_path):
+    """Every workload that has an opponent, small, with the answers of both sides checked."""
+    cluster = own(nodes=1, partitions=4)
+    # In Debian's redis-tools the server's program has another name, and does what it is called by.
+    program = tmp_path / "redis-server"
+    program.symlink_to("/usr/bin/redis-check-rdb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], cwd=tmp_path,
+                              stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: is_listening(port))
+        figures = tmp_path / "figures.json"
+        endpoint = f"127.0.0.1:{port}"
+        done = subprocess.run(
+            [BIN / "rookery", "bench", "fanout", "home", "mixed", "twip", "twip-sweep", "retwis", "death-star",
+             "celebrity", "--router", f"127.0.0.1:{cluster.port}", "--against", f"redis={endpoint}", "--users", "300",
+             "--posts", "200", "--pages", "400", "--operations", "2000", "--rate", "200", "--seconds", "0.3",
+             "--celebrity-followers", "300", "--json", figures], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = json.loads(figures.read_text())
+        compared = {row["workload"] for row in found["figures"] if set(row["medians"]) == {"rookery", "redis"}}
+        assert compared >= {"fanout", "home", "mixed", "twip", "twip-sweep", "retwis", "death-star", "celebrity"}
+        assert "in memory only" in done.stdout and "synced to disk before the acknowledgement" in done.stdout
+    finally:
+        server.terminate()
+        server.wait(20)
+    wrong = subprocess.run([BIN / "rookery", "bench", "--against", "mysql=127.0.0.1:1"], capture_output=True, text=True)
+    assert wrong.returncode != 0 and "expected NAME=HOST:PORT" in wrong.stderr
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_cluster_commands_of_the_tool(own):

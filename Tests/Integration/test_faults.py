@@ -164,6 +164,35 @@ def test_a_router_with_too_much_under_way_refuses_commands_as_busy(own, faults):
 
 
 @pytest.mark.parametrize("process", ["node1", "router"])
+def test_a_node_that_hangs_does_not_slow_the_others(own):
+    """The router lets few commands be under way to a node that says nothing, and to no other."""
+    cluster = own(nodes=2, partitions=8)
+    client = cluster.client()
+    fill(client, range(200))
+    for user in range(200):
+        client.execute_command("TWEET.POST", user, "x")
+    os.kill(int(cluster.env["NODE2_PID"]), signal.SIGSTOP)
+    try:
+        pipeline = client.pipeline(transaction=False)
+        for number in range(4_000):
+            pipeline.execute_command("TIMELINE.USER", number % 200, "IDS")
+        replies = pipeline.execute(raise_on_error=False)
+        served = {number % 200 for number, reply in enumerate(replies) if not isinstance(reply, Exception)}
+        failed = {number % 200 for number, reply in enumerate(replies) if isinstance(reply, Exception)}
+        # Who is served is served every time, and who is not is on the node that hangs.
+        assert served and failed and not served & failed
+    finally:
+        os.kill(int(cluster.env["NODE2_PID"]), signal.SIGCONT)
+    eventually(lambda: all(not isinstance(reply, Exception) for reply in timelines(client, 200)))
+
+
+def timelines(client, count):
+    pipeline = client.pipeline(transaction=False)
+    for user in range(count):
+        pipeline.execute_command("TIMELINE.USER", user, "IDS")
+    return pipeline.execute(raise_on_error=False)
+
+
 def test_a_graceful_end_answers_the_commands_under_way(own, faults, process):
     cluster = own(nodes=1, partitions=4, faults=faults)
     users = range(20)

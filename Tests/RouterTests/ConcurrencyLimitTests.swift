@@ -64,6 +64,23 @@ import Testing
         #expect(server.limit.limit == 65_536)
     }
 
+    @Test func aFewSlowCommandsAreNotOverload() {
+        var server = Server()
+        server.run(milliseconds: 200, offered: 1, capacity: 0)
+        server.run(milliseconds: 1_000, offered: 0, capacity: 0)
+        #expect(server.limit.limit == 65_536)
+        server.run(milliseconds: 50, offered: 100, capacity: 200)
+        #expect(server.refused == 0)
+    }
+
+    @Test func theLargestMayBeSmall() {
+        var limit = ConcurrencyLimit(largest: 16, targetNanoseconds: 1)
+        let begun = (0..<17).map { _ in limit.begin() }
+        #expect(begun == Array(repeating: true, count: 16) + [false])
+        for _ in 0..<100 { limit.turn(after: 50_000_000) }
+        #expect(limit.limit == 16)
+    }
+
     @Test func aLimitIsNeverBelowWhatKeepsAServerBusy() {
         var server = Server()
         server.run(milliseconds: 10_000, offered: 5, capacity: 0)

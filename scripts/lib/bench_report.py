@@ -35,7 +35,27 @@ def shown(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def is_at_own_rate(row):
+    """Times at half of a service's own most: each at another rate, not to be compared."""
+    return row["unit"] == "ms" and "half" in row["figure"]
+
+
+def spread(row, service):
+    """The least and the most of all rounds."""
+    values = row["values"].get(service, [])
+    return f" [{shown(min(values))}-{shown(max(values))}]" if len(values) > 1 else ""
+
+
+def machine(environment):
+    return (f"{environment['date']}, commit {environment['commit']}: {environment['cores']} cores of "
+            f"{environment['processor']}, {environment['memoryMiB'] // 1024} GiB, {environment['system']}; "
+            f"{environment['redis'].split(' sha')[0]}; {environment['postgres']}; {environment['swift']}. "
+            f"Redis with {environment['redisOptions']}, PostgreSQL with {environment['postgresOptions']}.")
+
+
 def ratio(row, service):
+    if is_at_own_rate(row):
+        return None
     ours, theirs = row["medians"].get("rookery"), row["medians"].get(service)
     if not ours or not theirs:
         return None
@@ -43,23 +63,26 @@ def ratio(row, service):
 
 
 def table(results):
-    """Markdown: one table a group, medians, and how many times better Rookery is in brackets."""
-    text = []
+    """Markdown: one table a group: medians, least and most of all rounds, how many times better Rookery is."""
+    text = ["# Results", "", "Medians, [least-most] of all rounds, and how many times better Rookery is.", ""]
     groups = dict(results["groups"])
     for users, group in groups.pop("growth", {}).items():
         groups[f"growth, {int(users):,} users"] = group
     for name, group in groups.items():
         services = [service["name"] for service in group["services"]]
         text.append(f"## {name}\n\n`{group['command']}`\n")
+        if "environment" in group:
+            text.append(machine(group["environment"]) + "\n")
         if group["void"]:
             text.append("**Void**: " + "; ".join(group["faults"]) + "\n")
         text.append("| workload | figure | unit | " + " | ".join(services) + " |")
         text.append("| --- " * (3 + len(services)) + "|")
         for row in group["figures"]:
-            cells = [shown(row["medians"].get("rookery"))]
+            cells = [shown(row["medians"].get("rookery")) + spread(row, "rookery")]
             for service in services[1:]:
                 times = ratio(row, service)
-                cells.append(shown(row["medians"].get(service)) + (f" ({times:.2f} x)" if times else ""))
+                cells.append(shown(row["medians"].get(service)) + spread(row, service)
+                             + (f" **{times:.2f} x**" if times else ""))
             text.append(f"| {row['workload']} | {row['figure']} | {row['unit']} | " + " | ".join(cells) + " |")
         text.append("")
         for service in group["services"]:

@@ -58,8 +58,10 @@ private class Run {
             } else {
                 self.result.noteGood(after: (now - self.began).nanoseconds, microseconds: microseconds)
             }
+            // Steps may end before they return: what `answered` begins may be the last one.
+            let isLast = self.result.commands == self.count
             answered()
-            if self.result.commands == self.count { self.finish() }
+            if isLast { self.finish() }
         }
     }
 

@@ -31,8 +31,24 @@ package final class RedisService: TimelineService {
         var followers: [[Int32]] = []
         /// The start of the append to each reader's list: everything but the id.
         var appends: [[UInt8]] = []
+        /// Edges that workloads add, follower and author in one: a list must not get the same tweet twice.
+        var added: Set<UInt64> = []
         var lastID: UInt64 = 0
         var scriptDigest = ""
+        /// How many of each author's followers, the first ones, are the graph's.
+        var graphFollowers: [Int] = []
+
+        func isInGraph(_ follower: Int, _ author: Int) -> Bool {
+            guard author < graphFollowers.count else { return false }
+            let known = followers[author].prefix(graphFollowers[author])
+            var low = known.startIndex
+            var high = known.endIndex
+            while low < high {
+                let middle = (low + high) / 2
+                if known[middle] < Int32(follower) { low = middle + 1 } else { high = middle }
+            }
+            return low < known.endIndex && known[low] == Int32(follower)
+        }
     }
 
     /// - Parameter stream: of one connection.
@@ -52,10 +68,12 @@ package final class RedisService: TimelineService {
             self.state.value.scriptDigest = digest
             self.state.value.lastID = last
             self.state.value.followers = followers
+            self.state.value.graphFollowers = followers.map(\.count)
             self.state.value.appends = (0..<graph.users).map { RedisService.append(to: $0) }
         }.get()
         // What the client knows is no figure of the server's.
         guard push == .script else { return nil }
+        _ = try await stream.closed(count: graph.users, window: 256) { ["DEL", "f:\($0)"] }
         let result = try await stream.closed(count: graph.users, window: 256) { user in
             let all = [Int32(user)] + followers[user]
             return ["RPUSH", "f:\(user)"] + all.map { String($0) }
@@ -111,12 +129,15 @@ package final class RedisService: TimelineService {
     }
 
     private func follow(_ follower: Int, _ author: Int, _ connection: Connection, _ completion: @escaping Completion) {
-        let isKnown = state.value.followers[author].contains(Int32(follower))
-        guard !isKnown else {
+        let state = state.value
+        guard author < state.followers.count else { return completion(.failure(.refused("no user \(author)"))) }
+        // The graph's own edges are sorted; what workloads add is looked up.
+        let isNew = state.added.insert(UInt64(follower) << 32 | UInt64(author)).inserted
+        guard isNew, !state.isInGraph(follower, author) else {
             connection.send(["PING"]) { completion(RedisService.done($0)) }
             return
         }
-        state.value.followers[author].append(Int32(follower))
+        state.followers[author].append(Int32(follower))
         connection.send(["RPUSH", "f:\(author)", String(follower)]) { completion(RedisService.done($0)) }
     }
 

@@ -67,7 +67,11 @@ package final class RookeryService: TimelineService {
     }
 
     private static func outcome(of reply: Reply, to operation: Operation) -> Result<Outcome, ClientError> {
-        if case .error(let text) = reply { return .failure(.refused(text)) }
+        if case .error(let text) = reply {
+            // Who is there from an earlier run need not be created.
+            if case .createUser = operation, text.hasPrefix("EXISTS") { return .success(.done) }
+            return .failure(.refused(text))
+        }
         switch operation {
         case .createUser, .follow: return .success(.done)
         case .post:

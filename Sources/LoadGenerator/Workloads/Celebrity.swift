@@ -8,10 +8,12 @@ extension Workbench {
         let author = graph.users
         let first = author + 1
         say("celebrity: \(count) followers")
-        let created = try await service.closed(count: count + 1, window: 4_096) { .createUser(author + $0) }
-        report.faults += created.errors.filter { !$0.contains("EXISTS") }
         report.note(
-            try await service.closed(count: count, window: 4_096) { .follow(follower: first + $0, author: author) },
+            try await service.closed(count: count + 1, window: 1_024) { .createUser(author + $0) },
+            "creations"
+        )
+        report.note(
+            try await service.closed(count: count, window: 1_024) { .follow(follower: first + $0, author: author) },
             "follows"
         )
         report.note(

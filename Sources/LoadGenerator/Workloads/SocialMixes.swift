@@ -5,13 +5,15 @@ internal import Synchronization
 extension Workbench {
     /// `twip`: Pequod's benchmark (Kate, Kohler and others, NSDI 2014): a share of the users is active, and of their
     /// operations 100 read what is new since their last one, 10 follow somebody, 5 log out and 1 is a post.
-    package func twip(operations count: Int, activeShare: Double = 0.7) async throws -> WorkloadReport {
+    ///
+    /// - Parameter round: each draws its own operations: what was followed before would be no work.
+    package func twip(operations count: Int, activeShare: Double = 0.7, round: Int) async throws -> WorkloadReport {
         var report = report("twip")
         try await activate(share: activeShare, &report)
         let readers = max(1, Int(Double(graph.users) * activeShare))
-        let authors = drawAuthors(1 << 16, seed: 17)
+        let authors = drawAuthors(1 << 16, seed: 17 + UInt64(round) << 8)
         let sessions = Sessions()
-        var random = SeededNumbers(seed: 29)
+        var random = SeededNumbers(seed: 29 + UInt64(round) << 8)
         // Drawn before, so that drawing is not measured.
         let draws = (0..<count).map { _ in
             (kind: Int.random(in: 0..<116, using: &random), user: Int.random(in: 0..<readers, using: &random))
@@ -35,7 +37,7 @@ extension Workbench {
                 switch result {
                 case .success(let outcome):
                     sessions.note(outcome, of: user)
-                    done(nil)
+                    done(outcome.ids == nil ? nil : Workbench.pageProblem(outcome))
                 case .failure(let error): done(error.description)
                 }
             }
@@ -48,10 +50,10 @@ extension Workbench {
     }
 
     /// `twip-sweep`: the same from few to all users active: where push and pull cross.
-    package func twipSweep(operations count: Int) async throws -> WorkloadReport {
+    package func twipSweep(operations count: Int, round: Int) async throws -> WorkloadReport {
         var report = report("twip-sweep")
         for share in [0.01, 0.1, 0.3, 0.7, 1] {
-            let part = try await twip(operations: count, activeShare: share)
+            let part = try await twip(operations: count, activeShare: share, round: round)
             for figure in part.figures where figure.unit == "operations/s" {
                 report.add(figure.name, figure.value, figure.unit)
             }
@@ -61,12 +63,13 @@ extension Workbench {
     }
 
     /// `retwis`: new users 5 %, follows 15 %, posts 30 %, timelines 50 %, all by Zipf 0.75.
-    package func retwis(operations count: Int, seconds: Double) async throws -> WorkloadReport {
+    package func retwis(operations count: Int, seconds: Double, round: Int) async throws -> WorkloadReport {
         var report = report("retwis")
         try await activate(&report)
-        let users = drawUsers(1 << 16, exponent: 0.75, seed: 31)
-        let others = drawUsers(1 << 16, exponent: 0.75, seed: 37)
-        let newUsers = Mutex(graph.users)
+        let users = drawUsers(1 << 16, exponent: 0.75, seed: 31 + UInt64(round) << 8)
+        let others = drawUsers(1 << 16, exponent: 0.75, seed: 37 + UInt64(round) << 8)
+        // Ids that no earlier round, and no other workload, has used.
+        let newUsers = Mutex(20_000_000 + round * 10_000_000)
         let make: @Sendable (Int) -> Operation = { number in
             let user = users[number % users.count]
             let other = others[(number &* 3) % others.count]
@@ -83,13 +86,17 @@ extension Workbench {
             }
         }
         say("retwis: \(count) operations")
-        // A user who was created by an earlier run is there already: that is no error of the service.
-        let most = try await service.closed(count: count, make: make)
-        report.faults += most.errors.filter { !$0.contains("EXISTS") }
+        let most = try await service.closed(count: count, make: make, check: Workbench.mixedProblem)
+        report.note(most, "retwis")
         report.add("most", most.rate, "operations/s")
         try await service.settle()
-        let half = try await service.open(rate: most.rate / 2, seconds: seconds, make: make)
-        report.faults += half.errors.filter { !$0.contains("EXISTS") }
+        let half = try await service.open(
+            rate: most.rate / 2,
+            seconds: seconds,
+            make: make,
+            check: Workbench.mixedProblem
+        )
+        report.note(half, "retwis at half")
         report.addLatency("at half of that", half)
         try await service.settle()
         return report
@@ -111,6 +118,8 @@ extension Workbench {
                 case 6..<9: return .userTimeline(author: users[number % users.count], skip: start, count: 10)
                 default: return .post(author: authors[number % authors.count], text: "compose \(number)")
                 }
+            } check: {
+                Workbench.mixedProblem($0, $1)
             }
             report.note(result, "\(Int(rate)) operations/s")
             report.addLatency("\(Int(rate)) operations/s", result)

@@ -9,6 +9,8 @@ package struct VisibilityProbe: Sendable {
         var posted = StreamResult()
         /// From before a post to the read that shows it.
         var visible = StreamResult()
+        /// Samples that do not tell, because a page was full of newer tweets.
+        var lost = 0
     }
 
     private static let patience = Duration.seconds(5)
@@ -37,7 +39,9 @@ package struct VisibilityProbe: Sendable {
             }
             VisibilityProbe.record(clock.now - began, &result.posted)
             while true {
-                let page = try? await service.ask(.home(reader: Int(reader), count: VisibilityProbe.pageSize, texts: false))
+                let page = try? await service.ask(
+                    .home(reader: Int(reader), count: VisibilityProbe.pageSize, texts: false)
+                )
                 let time = clock.now - began
                 let ids = page?.ids ?? []
                 if ids.contains(id) {
@@ -45,7 +49,10 @@ package struct VisibilityProbe: Sendable {
                     break
                 }
                 // A page full of newer tweets does not tell: this sample is lost.
-                if ids.count == VisibilityProbe.pageSize, let oldest = ids.last, oldest > id { break }
+                if ids.count == VisibilityProbe.pageSize, let oldest = ids.last, oldest > id {
+                    result.lost += 1
+                    break
+                }
                 // Asking without a pause would be a load of its own.
                 try await Task.sleep(for: .milliseconds(1))
                 guard time < VisibilityProbe.patience else {

@@ -53,6 +53,11 @@ package struct Workbench: Sendable {
         return (0..<count).map { _ in byRank[sampler.draw(&random)] }
     }
 
+    /// What is wrong with an outcome among others of all kinds: pages must be in order.
+    static let mixedProblem: @Sendable (Int, Outcome) -> String? = { _, outcome in
+        outcome.ids == nil ? nil : pageProblem(outcome)
+    }
+
     /// What is wrong with a page: it must be newest first, without repetition, with a text for each where texts were
     /// asked for.
     static func pageProblem(_ outcome: Outcome, least: Int = 0, texts: Bool = false) -> String? {

@@ -20,18 +20,27 @@ package struct WorkloadReport: Sendable {
     }
 
     package mutating func add(_ name: String, _ value: Double, _ unit: String) {
-        figures.append(Figure(name: name, value: value, unit: unit, lessIsBetter: unit == "ms" || unit == "s"))
+        // Operations as such are those that were not served.
+        figures.append(
+            Figure(name: name, value: value, unit: unit, lessIsBetter: ["ms", "s", "operations"].contains(unit))
+        )
     }
 
-    mutating func addLatency(_ name: String, _ result: StreamResult) {
-        add("\(name) p50", result.milliseconds(50), "ms")
-        add("\(name) p99", result.milliseconds(99), "ms")
-        add("\(name) p99.9", result.milliseconds(99.9), "ms")
+    /// - Parameter ofServedOnly: where some may be refused, which takes no time and would flatter.
+    mutating func addLatency(_ name: String, _ result: StreamResult, ofServedOnly: Bool = false) {
+        for percentile in [50, 99, 99.9] {
+            let shown = percentile == 99.9 ? "99.9" : String(Int(percentile))
+            let time = ofServedOnly ? result.goodMilliseconds(percentile) : result.milliseconds(percentile)
+            add("\(name) p\(shown)", time, "ms")
+        }
     }
 
     /// What a probe found that posts and waits until a follower sees the tweet.
     mutating func addVisibility(_ name: String, _ probe: VisibilityProbe.Result) {
         note(probe.visible, "\(name): visibility")
+        if probe.visible.commands == 0 || probe.lost * 20 > probe.visible.commands {
+            faults.append("\(name): of \(probe.visible.commands) samples of visibility \(probe.lost) were lost")
+        }
         add("\(name), a post p99", probe.posted.milliseconds(99), "ms")
         add("\(name), post to visible p50", probe.visible.milliseconds(50), "ms")
         add("\(name), post to visible p99", probe.visible.milliseconds(99), "ms")

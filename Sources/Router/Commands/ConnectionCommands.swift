@@ -1,3 +1,4 @@
+internal import Launch
 internal import Model
 internal import Wire
 
@@ -122,7 +123,6 @@ enum ConnectionCommands {
             }
             return true
         }
-        let facts = context.server
         return .session { session in
             if let (user, password) = credentials, let error = authenticate(user, password, &session) { return error }
             guard session.isAuthenticated else {
@@ -135,7 +135,7 @@ enum ConnectionCommands {
             session.version = version ?? session.version
             session.name = name ?? session.name
             return .map([
-                ("server", .bulk("rookery")), ("version", .bulk(facts.version)),
+                ("server", .bulk("rookery")), ("version", .bulk(rookeryVersion)),
                 ("proto", .integer(Int64(session.version.rawValue))), ("id", .integer(Int64(session.id))),
                 ("mode", .bulk("standalone")), ("role", .bulk("master")), ("modules", .array([])),
             ])

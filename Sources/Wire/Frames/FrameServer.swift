@@ -44,6 +44,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private var output = ByteBuffer()
     private var isFlushScheduled = false
     private var isWelcome = false
+    private var greetingTimer: Scheduled<Void>?
     private var inFlight = 0
     private var isReadWithheld = false
 
@@ -55,7 +56,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        context.eventLoop.assumeIsolated().scheduleTask(in: FrameServerHandler.greetingDeadline) {
+        greetingTimer = context.eventLoop.assumeIsolated().scheduleTask(in: FrameServerHandler.greetingDeadline) {
             guard let context = self.context, !self.isWelcome else { return }
             self.refuse(FrameError.handshake("no greeting in time"), context: context)
         }
@@ -63,6 +64,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        greetingTimer?.cancel()
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -88,7 +88,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...1_000).contains(connections) else { throw ValidationError("--connections must be 1 to 1,000") }
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds must be 1 to 100") }
         guard seconds > 0, seconds <= 3_600 else { throw ValidationError("--seconds must be up to 3,600") }
-        _ = try opponents()
+        guard try opponents().isEmpty || !noLoad else {
+            throw ValidationError("--no-load cannot be with --against: opponents' clients know the graph by loading it")
+        }
     }
 
     private func opponents() throws -> [(Opponent, Endpoint)] {
@@ -119,7 +121,7 @@ struct BenchCommand: AsyncParsableCommand {
         for workload in chosen {
             for round in 1...rounds {
                 for bench in benches {
-                    let report = try await run(workload, bench)
+                    let report = try await run(workload, bench, round)
                     comparison.add(report)
                     let fault = report.faults.first.map { "; VOID: \($0)" } ?? ""
                     BenchCommand.say(
@@ -147,15 +149,15 @@ struct BenchCommand: AsyncParsableCommand {
         return services
     }
 
-    private func run(_ workload: Workload, _ bench: Workbench) async throws -> WorkloadReport {
+    private func run(_ workload: Workload, _ bench: Workbench, _ round: Int) async throws -> WorkloadReport {
         switch workload {
         case .fanout: try await bench.fanout(posts: posts)
         case .home: try await bench.home(pages: pages)
         case .posts: try await bench.posts(seconds: seconds)
         case .mixed: try await bench.mixed(operations: operations / 10, seconds: seconds)
-        case .twip: try await bench.twip(operations: operations)
-        case .twipSweep: try await bench.twipSweep(operations: operations)
-        case .retwis: try await bench.retwis(operations: operations, seconds: seconds)
+        case .twip: try await bench.twip(operations: operations, round: round)
+        case .twipSweep: try await bench.twipSweep(operations: operations, round: round)
+        case .retwis: try await bench.retwis(operations: operations, seconds: seconds, round: round)
         case .deathStar: try await bench.deathStar(rates: rate, seconds: seconds)
         case .overload: try await bench.overload(operations: operations / 10, factor: 3, seconds: seconds)
         case .hot: try await bench.hot(operations: operations / 10, seconds: seconds)
