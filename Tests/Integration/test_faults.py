@@ -163,7 +163,6 @@ def test_a_router_with_too_much_under_way_refuses_commands_as_busy(own, faults):
     check_refusals(cluster, users, replies, "BUSY the router has 100 commands under way")
 
 
-@pytest.mark.parametrize("process", ["node1", "router"])
 def test_a_node_that_hangs_does_not_slow_the_others(own):
     """The router lets few commands be under way to a node that says nothing, and to no other."""
     cluster = own(nodes=2, partitions=8)
@@ -193,6 +192,7 @@ def timelines(client, count):
     return pipeline.execute(raise_on_error=False)
 
 
+@pytest.mark.parametrize("process", ["node1", "router"])
 def test_a_graceful_end_answers_the_commands_under_way(own, faults, process):
     cluster = own(nodes=1, partitions=4, faults=faults)
     users = range(20)
