@@ -31,6 +31,14 @@ final class OptionHandles {
     private let cache: OpaquePointer
     private let environment: OpaquePointer
 
+    /// Options that the C interface has no setters for.
+    ///
+    /// - `avoid_flush_during_shutdown`: closing is then like a crash, and only `flush` makes anything persistent.
+    /// - `memtable_insert_with_hint_prefix_extractor`: a key is looked for near the last one of its partition and
+    ///   family, where most belong.
+    private static let withoutSetters =
+        "avoid_flush_during_shutdown=true;memtable_insert_with_hint_prefix_extractor=fixed:3"
+
     /// - Returns: nil where the library cannot allocate.
     init?(_ options: DatabaseOptions, merge: @escaping MergeFunction) {
         guard let database = rocksdb_options_create(),
@@ -46,6 +54,15 @@ final class OptionHandles {
         rocksdb_block_based_options_set_block_cache(table, cache)
         rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
         rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1)
+        // In parts: the filter of a file of millions of small keys is larger than one of the cache's shards, would never
+        // be kept, and be read for every key that is asked for.
+        rocksdb_block_based_options_set_index_type(
+            table,
+            Int32(rocksdb_block_based_table_index_type_two_level_index_search)
+        )
+        rocksdb_block_based_options_set_partition_filters(table, 1)
+        rocksdb_block_based_options_set_metadata_block_size(table, 16 << 10)
+        rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1)
         rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_ribbon(10))
         rocksdb_block_based_options_set_format_version(table, 5)
         rocksdb_options_set_block_based_table_factory(database, table)
@@ -59,6 +76,9 @@ final class OptionHandles {
         rocksdb_options_set_create_if_missing(database, 1)
         rocksdb_options_set_paranoid_checks(database, 1)
         rocksdb_options_set_write_buffer_size(database, options.memtableBytes)
+        // Most keys that are asked for and are not there are in no memtable either.
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(database, 0.1)
+        rocksdb_options_set_memtable_whole_key_filtering(database, 1)
         rocksdb_options_set_max_write_buffer_number(database, Int32(options.memtableCount))
         rocksdb_options_set_max_open_files(database, Int32(options.maxOpenFiles))
         rocksdb_options_set_max_background_jobs(database, Int32(options.backgroundJobs))
@@ -72,9 +92,8 @@ final class OptionHandles {
         rocksdb_options_set_info_log_level(database, 2)
         rocksdb_options_set_merge_operator(database, makeMergeOperator(merge))
 
-        // Closing is then like a crash: only `flush` makes anything persistent. This option has no setter of its own.
         var message: UnsafeMutablePointer<CChar>?
-        rocksdb_get_options_from_string(database, "avoid_flush_during_shutdown=true", database, &message)
+        rocksdb_get_options_from_string(database, OptionHandles.withoutSetters, database, &message)
         if let message {
             rocksdb_free(message)
             return nil

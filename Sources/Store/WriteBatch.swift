@@ -31,6 +31,14 @@ package final class WriteBatch {
         }
     }
 
+    /// Deletes a key that was put once since it was last deleted, and never joined with an operand: where both are still
+    /// in memory, neither is written to a file.
+    package func deleteOnce(_ key: [UInt8]) {
+        withBytes(key, []) { key, keyLength, _, _ in
+            rocksdb_writebatch_singledelete(handle, key, keyLength)
+        }
+    }
+
     /// How many changes it holds.
     package var count: Int { Int(rocksdb_writebatch_count(handle)) }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Store
 import TestSupport
 import Testing
@@ -37,6 +38,38 @@ import Testing
         #expect(try database.value(for: [4]) == nil)
         try write(database) { $0.delete([1]) }
         #expect(try database.value(for: [1]) == nil)
+    }
+
+    /// A filter that is larger than what the cache may keep of one thing would be read for every key.
+    @Test func filtersOfManyKeysAreNotReadAgainAndAgain() throws {
+        var options = DatabaseOptions()
+        options.blockCacheBytes = 4 << 20
+        let database = try Database(path: directory.path + "/db", options: options) { _, _ in nil }
+        let count = 800_000
+        for start in stride(from: 0, to: count, by: 10_000) {
+            try write(database) { batch in
+                for number in start..<start + 10_000 {
+                    batch.put(key(2 * number), [])
+                }
+            }
+        }
+        try database.flush()
+        let before = try bytesRead()
+        for number in stride(from: 0, to: count, by: count / 1_000) {
+            #expect(try database.value(for: key(2 * number + 1)) == nil)
+        }
+        #expect(try bytesRead() - before < 100 << 20)
+    }
+
+    private func key(_ number: Int) -> [UInt8] {
+        withUnsafeBytes(of: UInt64(number).bigEndian) { Array($0) }
+    }
+
+    /// What this process has read from files so far.
+    private func bytesRead() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/io", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("rchar: ") }
+        return try #require(line.flatMap { Int($0.dropFirst(7)) })
     }
 
     @Test func onlyWhatIsFlushedSurvives() throws {
