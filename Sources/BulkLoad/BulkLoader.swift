@@ -3,12 +3,16 @@ internal import Foundation
 package import LoadGenerator
 internal import Synchronization
 
-/// Loads files line by line in large batches, each line with the effect of one command. What is done is noted beside
-/// the file, so that a load that was interrupted goes on; a line that is loaded twice all the same changes nothing.
+/// Loads files in large batches, each line with the effect of one command. What is done is noted beside the file,
+/// so that a load that was interrupted goes on; a line that is loaded twice all the same changes nothing.
 package struct BulkLoader {
     package enum Kind: Sendable {
+        /// Lines of `follower<TAB>followee`.
         case follows
+        /// JSON lines, a tweet each.
         case tweets
+        /// What `Dump` wrote.
+        case dump
     }
 
     package struct Summary: Sendable {
@@ -20,8 +24,12 @@ package struct BulkLoader {
         package var rate: Double { seconds > 0 ? Double(loaded) / seconds : 0 }
     }
 
-    private static let linesPerBatch = 20_000
-    private static let window = 2_048
+    /// Lines between two notes of how far the load is.
+    private static let linesPerBatch = 100_000
+    /// Lines that are sent and not answered.
+    private static let window = 8_192
+    /// Creating a user takes longer than anything else, and several partitions.
+    private static let largestWindowOfUsers = 1_024
     private static let largestAttempts = 50
     private static let largestProblemCount = 10_000
 
@@ -44,19 +52,18 @@ package struct BulkLoader {
     ///
     /// - Returns: what became of it; lines with errors are in it with their numbers and stop nothing.
     package mutating func load(_ path: String, _ kind: Kind) async throws -> Summary {
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let file = try LineFile(path)
         let note = path + ".loaded"
+        try file.skip(BulkLoader.linesDone(in: note))
         var summary = Summary()
-        summary.skipped = min(lines.count, BulkLoader.linesDone(in: note))
+        summary.skipped = file.count
         let began = ContinuousClock.now
-        var position = summary.skipped
-        while position < lines.count {
-            let end = min(lines.count, position + BulkLoader.linesPerBatch)
-            try await loadBatch(lines[position..<end], path, kind, &summary)
-            position = end
-            try "\(position)\n".write(toFile: note, atomically: true, encoding: .utf8)
-            progress?(path, position, lines.count)
+        while true {
+            let lines = try file.next(BulkLoader.linesPerBatch)
+            guard !lines.isEmpty else { break }
+            try await loadBatch(lines, path, kind, &summary)
+            try "\(file.count)\n".write(toFile: note, atomically: true, encoding: .utf8)
+            progress?(path, file.position, file.size)
             guard summary.problems.count < BulkLoader.largestProblemCount else { break }
         }
         let time = ContinuousClock.now - began
@@ -70,101 +77,140 @@ package struct BulkLoader {
     }
 
     private mutating func loadBatch(
-        _ lines: ArraySlice<Substring>,
+        _ lines: [(number: Int, text: String?)],
         _ path: String,
         _ kind: Kind,
         _ summary: inout Summary
     ) async throws {
-        var parsed: [(number: Int, line: LoadLine)] = []
-        for (index, text) in zip(lines.indices, lines) {
-            let trimmed = text.hasSuffix("\r") ? text.dropLast() : text
+        var parsed: [LoadStep.Line] = []
+        var problems: [LineProblem] = []
+        for (number, text) in lines {
             do throws(LineFault) {
-                let line = try kind == .follows ? LoadLine.follow(trimmed) : LoadLine.tweet(trimmed)
-                if let line { parsed.append((index + 1, line)) }
+                guard let text else { throw LineFault("not UTF-8") }
+                if let line = try kind.parse(text[...]) { parsed.append((number, line)) }
             } catch {
-                summary.problems.append(LineProblem(path: path, line: index + 1, what: error.what))
+                problems.append(LineProblem(path: path, line: number, what: error.what))
             }
         }
-        if createsUsers { try await createUsers(of: parsed.map(\.line)) }
+        // A dump has its users in front of all that names them.
+        if createsUsers, kind != .dump { try await createUsers(of: parsed.map(\.line)) }
         let name = String(URL(fileURLWithPath: path).lastPathComponent.suffix(24))
-        var left = parsed
-        var problems: [LineProblem] = []
-        for attempt in 1... {
-            let failed = try await send(left, path, name)
-            summary.loaded += left.count - failed.count
-            problems.append(contentsOf: failed.filter { !$0.isRetryable }.map(\.problem))
-            let again = Set(failed.filter(\.isRetryable).map(\.problem.line))
-            left = left.filter { again.contains($0.number) }
-            guard !left.isEmpty else { break }
-            // Nothing is noted as done that is not: the same command goes on here.
-            guard attempt < BulkLoader.largestAttempts else {
-                throw ClientError.disconnected(
-                    "\(left.count) lines of \(path) are not taken: \(failed.last?.problem.what ?? ""); give the command again"
-                )
-            }
-            try await Task.sleep(for: .milliseconds(100 * attempt))
+        var rest = parsed[...]
+        while let first = rest.first {
+            let run = rest.prefix { $0.line.isOfTheKind(of: first.line) }
+            rest = rest.dropFirst(run.count)
+            let refusals = try await carryOut(LoadStep.gather(run), name)
+            let refused = try await withoutThoseThere(refusals)
+            problems += refused.map { LineProblem(path: path, line: $0.step.lines.first?.number ?? 0, what: $0.what) }
+            summary.loaded += run.count - refused.count
         }
         summary.problems.append(contentsOf: problems.sorted { $0.line < $1.line })
     }
 
-    /// A line that was refused, and whether it may be taken later.
-    private struct Refused {
-        let problem: LineProblem
-        let isRetryable: Bool
+    /// A step that was refused, and whether it may be taken later.
+    private struct Refused: Sendable {
+        let step: LoadStep
+        let what: String
+
+        var isRetryable: Bool { ["BUSY ", "UNAVAILABLE ", "TIMEOUT "].contains { what.hasPrefix($0) } }
     }
 
-    private func send(
-        _ lines: [(number: Int, line: LoadLine)],
-        _ path: String,
-        _ name: String
-    ) async throws -> [Refused] {
-        let failed = Mutex<[Refused]>([])
+    /// Carries steps out, again where the cluster cannot now.
+    ///
+    /// - Returns: those that it never will, each of one line.
+    private func carryOut(_ steps: [LoadStep], _ name: String) async throws -> [Refused] {
+        var left = steps
+        var refused: [Refused] = []
+        for attempt in 1... {
+            let refusals = try await send(left, name)
+            left = []
+            for refusal in refusals {
+                if refusal.isRetryable {
+                    left.append(refusal.step)
+                } else if refusal.step.lines.count > 1 {
+                    // One of its lines is wrong, and the others are not.
+                    left.append(contentsOf: refusal.step.apart)
+                } else {
+                    refused.append(refusal)
+                }
+            }
+            guard !left.isEmpty else { break }
+            // Nothing is noted as done that is not: the same command goes on here.
+            guard attempt < BulkLoader.largestAttempts else {
+                throw ClientError.disconnected(
+                    "\(left.count) commands are not taken: \(refusals.last?.what ?? ""); give the command again"
+                )
+            }
+            if refusals.contains(where: \.isRetryable) { try await Task.sleep(for: .milliseconds(100 * attempt)) }
+        }
+        return refused
+    }
+
+    private func send(_ steps: [LoadStep], _ name: String) async throws -> [Refused] {
+        guard !steps.isEmpty else { return [] }
+        let refused = Mutex<[Refused]>([])
+        let lines = steps.reduce(0) { $0 + $1.lines.count }
         let result = try await stream.closed(
-            count: lines.count,
-            window: BulkLoader.window,
-            lane: { lines[$0].line.actor },
-            make: { BulkLoader.command(lines[$0].line, name: name, number: lines[$0].number) },
+            count: steps.count,
+            window: steps.first?.isUser == true
+                ? BulkLoader.largestWindowOfUsers : max(1, BulkLoader.window * steps.count / lines),
+            lane: { steps[$0].actor },
+            make: { steps[$0].command(name: name) },
             check: { number, reply in
                 guard case .error(let what) = reply else { return nil }
-                let problem = LineProblem(path: path, line: lines[number].number, what: what)
-                let isRetryable = ["BUSY ", "UNAVAILABLE ", "TIMEOUT "].contains { what.hasPrefix($0) }
-                failed.withLock { $0.append(Refused(problem: problem, isRetryable: isRetryable)) }
+                refused.withLock { $0.append(Refused(step: steps[number], what: what)) }
                 return what
             }
         )
-        let refused = failed.withLock { $0 }
-        guard refused.count == result.errorCount else {
+        let refusals = refused.withLock { $0 }
+        guard refusals.count == result.errorCount else {
             throw ClientError.disconnected(result.errors.last ?? "the router went away; give the command again")
         }
-        return refused
+        return refusals
+    }
+
+    /// Leaves out users who exist as their lines say: an earlier load has created them.
+    private func withoutThoseThere(_ refusals: [Refused]) async throws -> [Refused] {
+        let found = Mutex<Set<Int>>([])
+        let users: [(index: Int, user: UserLine)] = refusals.enumerated().compactMap { index, refusal in
+            guard case .user(let user)? = refusal.step.lines.first?.line, refusal.what.hasPrefix("EXISTS ") else {
+                return nil
+            }
+            return (index, user)
+        }
+        guard !users.isEmpty else { return refusals }
+        _ = try await stream.closed(count: users.count, window: BulkLoader.largestWindowOfUsers) { number in
+            ["USER.FIND", users[number].user.username]
+        } check: { number, reply in
+            if case .text(String(users[number].user.id.value)) = reply {
+                found.withLock { _ = $0.insert(users[number].index) }
+            }
+            return nil
+        }
+        let there = found.withLock { $0 }
+        return refusals.enumerated().filter { !there.contains($0.offset) }.map(\.element)
     }
 
     /// Creates the users that lines name and this load has not created yet.
     private mutating func createUsers(of lines: [LoadLine]) async throws {
         let fresh = Array(Set(lines.flatMap(\.users)).subtracting(knownUsers)).sorted()
         knownUsers.formUnion(fresh)
-        let result = try await stream.closed(count: fresh.count, window: BulkLoader.window) { number in
-            ["USER.CREATE", RookeryService.username(of: fresh[number]), "ID", String(fresh[number])]
-        } check: { _, reply in
-            if case .error(let what) = reply, !what.hasPrefix("EXISTS") { what } else { nil }
+        let steps = fresh.compactMap { id in
+            Identifier(id).map { LoadStep(creating: $0, username: RookeryService.username(of: id)) }
         }
-        guard result.errorCount == 0 else {
-            throw ClientError.disconnected("users cannot be created: \(result.errors.first ?? "")")
+        let refused = try await carryOut(steps, "").filter { !$0.what.hasPrefix("EXISTS ") }
+        guard refused.isEmpty else {
+            throw ClientError.disconnected("users cannot be created: \(refused.first?.what ?? "")")
         }
     }
+}
 
-    private static func command(_ line: LoadLine, name: String, number: Int) -> [String] {
-        switch line {
-        case .follow(let follower, let followee): return ["FOLLOW", String(follower), String(followee)]
-        case .tweet(let author, let text, let replyTo, let quote):
-            // The text is part of the key, so that files of one name do not mistake each other's lines for theirs.
-            let content = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) {
-                ($0 ^ UInt64($1)) &* 1_099_511_628_211
-            }
-            var words = ["TWEET.POST", String(author), text, "KEY", "\(name):\(number):\(String(content, radix: 36))"]
-            if let replyTo { words += ["REPLYTO", String(replyTo)] }
-            if let quote { words += ["QUOTE", String(quote)] }
-            return words
+extension BulkLoader.Kind {
+    fileprivate func parse(_ text: Substring) throws(LineFault) -> LoadLine? {
+        switch self {
+        case .follows: try LoadLine.follow(text)
+        case .tweets: try LoadLine.tweet(text)
+        case .dump: try LoadLine.dumped(text)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import BulkLoad
+internal import Foundation
 internal import Model
 internal import Settings
 
@@ -65,6 +66,11 @@ enum Texts {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             if let follow = try? LoadLine.follow(line) {
                 try Finding.unless(line.contains("\t"), "\(follow) of a line without a tab")
+            }
+            if let dumped = try? LoadLine.dumped(line) {
+                let again = (try? JSONEncoder().encode(DumpLine(dumped))).map { String(decoding: $0, as: UTF8.self) }
+                let back = again.flatMap { try? LoadLine.dumped(Substring($0)) }
+                try Finding.unless(back == dumped, "\(dumped) came back as \(String(describing: back))")
             }
             guard let loaded = (try? LoadLine.follow(line)) ?? (try? LoadLine.tweet(line)) else { continue }
             try Finding.unless(loaded.users.contains(loaded.actor), "\(loaded) of nobody")

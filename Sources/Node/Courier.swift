@@ -85,7 +85,7 @@ final class Courier {
                     from: source
                 )
                 guard !letters.isEmpty else { continue }
-                bytes[node, default: 0] += letters.reduce(0) { $0 + $1.message.size }
+                bytes[node, default: 0] += letters.reduce(0) { $0 + $1.size }
                 byDestination[destination, default: []].append(contentsOf: letters)
             }
         }

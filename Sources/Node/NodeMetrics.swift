@@ -12,9 +12,10 @@ struct NodeMetrics: Sendable {
 
     /// The names of everything a node is asked.
     static let commandNames = [
-        "createUser", "updateUser", "deleteUser", "follow", "unfollow", "postTweet", "deleteTweet", "receiveMail",
-        "trimOutbox", "continueDeletion", "users", "userNamed", "following", "followers", "follows", "tweets",
-        "existence", "home", "userTimeline",
+        "createUser", "updateUser", "deleteUser", "follow", "unfollow", "postTweet", "deleteTweet", "restoreTweet",
+        "receiveMail", "trimOutbox", "continueDeletion", "users", "userNamed", "following", "followers", "follows",
+        "tweets",
+        "existence", "home", "userTimeline", "dump",
     ]
 
     init() {

@@ -84,8 +84,8 @@ final class PartitionHost {
     }
 
     private lazy var courier = Courier(host: self, logger: logger)
-    private(set) lazy var references = References { [unowned self] partition, query, deadline, completion in
-        self.query(partition, query, deadline: deadline, completion)
+    private(set) lazy var references = References { [unowned self] queries, deadline, completion in
+        self.ask(queries, deadline: deadline, completion)
     }
 
     var replicas: some Collection<Replica> { byID.values }
@@ -260,21 +260,57 @@ final class PartitionHost {
 
     func notPrimary(_ partition: PartitionID) -> NodeReply { .notPrimary(partition, mapVersion: map.version) }
 
-    /// Asks whichever node serves a partition.
-    private func query(
-        _ partition: PartitionID,
-        _ query: Query,
+    /// Asks whichever nodes serve partitions, each once; `completion` is called at once where all are this loop's.
+    private func ask(
+        _ queries: [PartitionQuery],
         deadline: NIODeadline,
-        _ completion: @escaping (Result<Answer, Refusal>) -> Void
+        _ completion: @escaping (References.Results) -> Void
     ) {
-        if byID[partition] != nil { return read(query, of: partition, completion: completion) }
-        let unavailable = Refusal.unavailable("partition \(partition) does not answer")
-        guard let node = map.primary(of: partition) else { return completion(.failure(unavailable)) }
-        ask(node, .query([PartitionQuery(partition: partition, query: query)]), deadline: deadline) { result in
-            guard case .success(.queried(let results)) = result, let first = results.first else {
-                return completion(.failure(unavailable))
+        let gathering = Gathering(count: queries.count, completion)
+        var byNode: [NodeID: [Int]] = [:]
+        for (index, query) in queries.enumerated() {
+            if byID[query.partition] != nil {
+                read(query.query, of: query.partition) { gathering.set($0, at: index) }
+            } else if let node = map.primary(of: query.partition) {
+                byNode[node, default: []].append(index)
+            } else {
+                gathering.set(PartitionHost.noAnswer(of: query.partition), at: index)
             }
-            completion(first)
+        }
+        for (node, indexes) in byNode {
+            ask(node, .query(indexes.map { queries[$0] }), deadline: deadline) { result in
+                var found: References.Results = []
+                if case .success(.queried(let results)) = result { found = results }
+                for (position, index) in indexes.enumerated() {
+                    let answer = position < found.count ? found[position] : nil
+                    gathering.set(answer ?? PartitionHost.noAnswer(of: queries[index].partition), at: index)
+                }
+            }
+        }
+    }
+
+    private static func noAnswer(of partition: PartitionID) -> Result<Answer, Refusal> {
+        .failure(.unavailable("partition \(partition) does not answer"))
+    }
+
+    /// Results of several queries while they come in.
+    private final class Gathering {
+        private var results: [Result<Answer, Refusal>?]
+        private var missing: Int
+        private let completion: (References.Results) -> Void
+
+        /// - Parameter count: at least 1.
+        init(count: Int, _ completion: @escaping (References.Results) -> Void) {
+            results = [Result<Answer, Refusal>?](repeating: nil, count: count)
+            missing = count
+            self.completion = completion
+        }
+
+        func set(_ result: Result<Answer, Refusal>, at index: Int) {
+            guard results[index] == nil else { return }
+            results[index] = result
+            missing -= 1
+            if missing == 0 { completion(results.compactMap { $0 }) }
         }
     }
 

@@ -6,12 +6,14 @@ internal import Partitions
 /// Finds out what a command must know of other partitions before it enters the log: whether users exist, who wrote
 /// tweets. Confined to its host's event loop.
 final class References {
+    typealias Results = [Result<Answer, Refusal>]
+
     private static let patience = TimeAmount.seconds(1)
 
-    private let ask: (PartitionID, Query, NIODeadline, @escaping (Result<Answer, Refusal>) -> Void) -> Void
+    private let ask: ([PartitionQuery], NIODeadline, @escaping (Results) -> Void) -> Void
 
-    /// - Parameter ask: puts a query to whichever node serves a partition.
-    init(ask: @escaping (PartitionID, Query, NIODeadline, @escaping (Result<Answer, Refusal>) -> Void) -> Void) {
+    /// - Parameter ask: puts queries to whichever nodes serve their partitions; each has a result of its own.
+    init(ask: @escaping ([PartitionQuery], NIODeadline, @escaping (Results) -> Void) -> Void) {
         self.ask = ask
     }
 
@@ -23,10 +25,20 @@ final class References {
         completion: @escaping (Result<Command, Refusal>) -> Void
     ) {
         switch command {
-        case .follow(let edge):
-            requireUser(edge.author, command, for: partition, completion)
+        case .follow(let follow):
+            find(follow.authors.map(\.author), in: partition.layout) { result in
+                completion(
+                    result.map { found in
+                        var resolved = follow
+                        resolved.authors = zip(follow.authors, found).map {
+                            FollowedAuthor($0.author, since: $0.since, hasPosted: $1.hasPosted)
+                        }
+                        return .follow(resolved)
+                    }
+                )
+            }
         case .unfollow(let edge):
-            requireUser(edge.author, command, for: partition, completion)
+            find([edge.author], in: partition.layout) { result in completion(result.map { _ in command }) }
         case .postTweet(let post):
             resolve(post, in: partition.layout, completion)
         case .deleteTweet(let deletion):
@@ -35,20 +47,33 @@ final class References {
         }
     }
 
-    private func requireUser(
-        _ user: UserID,
-        _ command: Command,
-        for partition: Partition,
-        _ completion: @escaping (Result<Command, Refusal>) -> Void
+    /// What is known of users, in their order; refused where one of them does not exist.
+    private func find(
+        _ users: [UserID],
+        in layout: PartitionLayout,
+        _ completion: @escaping (Result<[KnownUser], Refusal>) -> Void
     ) {
-        let owner = partition.layout.partition(of: user)
-        ask(owner, .existence(users: [user], tweets: []), .now() + References.patience) { result in
-            completion(
-                result.flatMap { answer in
-                    guard case .existence(let users, _) = answer else { return .failure(References.strange) }
-                    return users.contains(user) ? .success(command) : .failure(.notFound(user))
+        let queries = Dictionary(grouping: users) { layout.partition(of: $0) }.map {
+            PartitionQuery(partition: $0.key, query: .existence(users: $0.value, tweets: []))
+        }
+        ask(queries, .now() + References.patience) { results in
+            var known: [UserID: KnownUser] = [:]
+            var found: [KnownUser] = []
+            do throws(Refusal) {
+                for result in results {
+                    guard case .existence(let answered, _) = try result.get() else { throw References.strange }
+                    for user in answered {
+                        known[user.id] = user
+                    }
                 }
-            )
+                for id in users {
+                    guard let user = known[id] else { throw .notFound(id) }
+                    found.append(user)
+                }
+            } catch {
+                return completion(.failure(error))
+            }
+            completion(.success(found))
         }
     }
 
@@ -107,7 +132,9 @@ final class References {
         _ completion: @escaping (Result<UserID, Refusal>) -> Void
     ) {
         guard let owner = layout.partition(of: tweet) else { return completion(.failure(.notFound(tweet))) }
-        ask(owner, .existence(users: [], tweets: [tweet]), .now() + References.patience) { result in
+        let query = PartitionQuery(partition: owner, query: .existence(users: [], tweets: [tweet]))
+        ask([query], .now() + References.patience) { results in
+            let result = results.first ?? .failure(References.strange)
             completion(
                 result.flatMap { answer in
                     guard case .existence(_, let authors) = answer else { return .failure(References.strange) }

@@ -19,11 +19,11 @@ final class Replica {
     private static let storeRetry = TimeAmount.milliseconds(250)
     /// How long applying may hold the loop before others have their turn.
     private static let longestTurn = TimeAmount.milliseconds(1)
-    /// Letters of one log entry: an entry is applied in one go, so it must not be long.
-    private static let lettersPerEntry = 512
-    /// Letters that may be on their way through the log. A source that gets no answer in time sends its letters again:
+    /// About how many messages one log entry takes: an entry is applied in one go, so it must not be long.
+    private static let messagesPerEntry = 512
+    /// Messages that may be on their way through the log. A source that gets no answer in time sends its letters again:
     /// without a bound, a partition that is behind would log the same ones until it is behind for minutes.
-    private static let largestLettersInFlight = 16_384
+    private static let largestMessagesInFlight = 16_384
 
     let partition: Partition
     private let host: PartitionHost
@@ -38,7 +38,7 @@ final class Replica {
     private var isDraining = false
     /// The entry that waits for space in the store.
     private var stalled: (entry: LogEntry, origin: Origin)?
-    private var lettersInFlight = 0
+    private var messagesInFlight = 0
     private var deletionsUnderWay: Set<UserID> = []
     /// Actors whose waiting work is being begun further up the stack.
     private var draining: Set<Actor> = []
@@ -185,24 +185,30 @@ final class Replica {
     /// Takes letters of other partitions. `completion` is given how far each source's stream was taken, or nil where
     /// the partition cannot take mail now.
     func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
-        guard writeRefusal == nil, inFlight.count < limit, lettersInFlight < Replica.largestLettersInFlight else {
+        guard writeRefusal == nil, inFlight.count < limit, messagesInFlight < Replica.largestMessagesInFlight else {
             return completion(nil)
         }
-        let count = letters.count
-        lettersInFlight += count
+        let count = letters.reduce(0) { $0 + $1.messages.count }
+        messagesInFlight += count
         let completion: ([MailReceipt]?) -> Void = { receipts in
-            self.lettersInFlight -= count
+            self.messagesInFlight -= count
             completion(receipts)
         }
-        var rest = letters[...]
-        while rest.count > Replica.lettersPerEntry {
-            append(.receiveMail(Array(rest.prefix(Replica.lettersPerEntry))), .own)
-            rest = rest.dropFirst(Replica.lettersPerEntry)
+        var batch: [Letter] = []
+        var messages = 0
+        for letter in letters {
+            if messages >= Replica.messagesPerEntry {
+                append(.receiveMail(batch), .own)
+                batch = []
+                messages = 0
+            }
+            batch.append(letter)
+            messages += letter.messages.count
         }
         // What the last entry comes to says how far all sources' streams were taken.
         let sources = Set(letters.map(\.source))
         append(
-            .receiveMail(Array(rest)),
+            .receiveMail(batch),
             .mail { receipts in
                 completion(receipts.map { _ in sources.map { self.partition.receipt(for: $0) } })
             }
@@ -342,9 +348,9 @@ final class Replica {
         switch (origin, outcome) {
         case (.write(let write), .done(let result)): answer(write, .success(result))
         case (.write(let write), .refused(let refusal)): answer(write, .failure(refusal))
-        case (.write(let write), .waiting(let settlement, let fallback)):
+        case (.write(let write), .waiting(let settlements, let fallback)):
             let patience = fallback == nil ? Replica.longestSettlement : Replica.longestBackfill
-            waiters.add(.init(write: write, fallback: fallback, deadline: .now() + patience), for: settlement)
+            waiters.add(.init(write: write, fallback: fallback, deadline: .now() + patience), for: settlements)
         case (.write(let write), .mailTaken), (.write(let write), .applied):
             answer(write, .failure(Refusal(.error, "command came to nothing")))
         case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)

@@ -11,6 +11,7 @@ extension Command {
         case .unfollow: "unfollow"
         case .postTweet: "postTweet"
         case .deleteTweet: "deleteTweet"
+        case .restoreTweet: "restoreTweet"
         case .receiveMail: "receiveMail"
         case .trimOutbox: "trimOutbox"
         case .continueDeletion: "continueDeletion"
@@ -31,6 +32,7 @@ extension Query {
         case .existence: "existence"
         case .home: "home"
         case .userTimeline: "userTimeline"
+        case .dump: "dump"
         }
     }
 }

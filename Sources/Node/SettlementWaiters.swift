@@ -6,35 +6,59 @@ internal import Partitions
 struct SettlementWaiters {
     struct Waiter {
         let write: Replica.Write
-        /// What the write is answered when the time is over; nil where its outcome is unknown then.
+        /// What the write is answered when all is settled, or the time is over; nil where it is answered what the
+        /// settlement says, and where its outcome is unknown when the time is over.
         let fallback: Answer?
         let deadline: NIODeadline
     }
 
-    private var waiters: [Settlement: [Waiter]] = [:]
-
-    mutating func add(_ waiter: Waiter, for settlement: Settlement) {
-        waiters[settlement, default: []].append(waiter)
+    private struct Waiting {
+        let waiter: Waiter
+        var unsettled: Set<Settlement>
     }
 
-    /// Takes out who waits for something that is settled.
+    private var waiting: [UInt64: Waiting] = [:]
+    private var bySettlement: [Settlement: [UInt64]] = [:]
+    private var lastNumber: UInt64 = 0
+
+    mutating func add(_ waiter: Waiter, for settlements: [Settlement]) {
+        lastNumber += 1
+        waiting[lastNumber] = Waiting(waiter: waiter, unsettled: Set(settlements))
+        for settlement in settlements {
+            bySettlement[settlement, default: []].append(lastNumber)
+        }
+    }
+
+    /// Takes out who has nothing left to wait for when something is settled.
     mutating func take(_ settlement: Settlement) -> [Waiter] {
-        waiters.removeValue(forKey: settlement) ?? []
+        var taken: [Waiter] = []
+        for number in bySettlement.removeValue(forKey: settlement) ?? [] {
+            waiting[number]?.unsettled.remove(settlement)
+            if waiting[number]?.unsettled.isEmpty == true, let settled = waiting.removeValue(forKey: number) {
+                taken.append(settled.waiter)
+            }
+        }
+        return taken
     }
 
     /// Takes out who has waited long enough.
     mutating func takeExpired(now: NIODeadline) -> [Waiter] {
-        var expired: [Waiter] = []
-        for (settlement, group) in waiters where group.contains(where: { $0.deadline <= now }) {
-            let left = group.filter { $0.deadline > now }
-            waiters[settlement] = left.isEmpty ? nil : left
-            expired.append(contentsOf: group.filter { $0.deadline <= now })
+        let expired = waiting.filter { $0.value.waiter.deadline <= now }.sorted { $0.key < $1.key }
+        for (number, late) in expired {
+            waiting[number] = nil
+            for settlement in late.unsettled {
+                let left = bySettlement[settlement]?.filter { $0 != number } ?? []
+                bySettlement[settlement] = left.isEmpty ? nil : left
+            }
         }
-        return expired
+        return expired.map(\.value.waiter)
     }
 
     mutating func takeAll() -> [Waiter] {
-        defer { waiters = [:] }
-        return waiters.values.flatMap { $0 }
+        defer {
+            waiting = [:]
+            bySettlement = [:]
+        }
+        return waiting.values.map(\.waiter)
     }
 }

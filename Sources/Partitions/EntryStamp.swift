@@ -15,7 +15,7 @@ package struct EntryStamp {
     }
 
     package mutating func entry(_ command: Command, now: Microseconds) -> LogEntry {
-        lastTime = max(now, lastTime + 1)
+        lastTime = max(now, lastTime + command.moments)
         guard command.mintsID else { return LogEntry(time: lastTime, mintedID: 0, command: command) }
         lastID = Snowflake.next(after: lastID, at: now / 1000, partition: partition)
         return LogEntry(time: lastTime, mintedID: lastID, command: command)

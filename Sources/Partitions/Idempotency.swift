@@ -24,7 +24,7 @@ extension Partition {
         }
         switch record.result {
         case .done(let answer): return .done(answer)
-        case .pending(let version): return .waiting(.name(version: version), fallback: nil)
+        case .pending(let version): return .waiting([.name(version: version)], fallback: nil)
         }
     }
 
@@ -33,8 +33,10 @@ extension Partition {
         let result: IdempotencyRecord.Result
         switch outcome {
         case .done(let answer): result = .done(answer)
-        case .waiting(let settlement, _):
-            guard case .name(let version) = settlement, settledResult(of: settlement) == nil else { return }
+        case .waiting(let settlements, _):
+            guard let settlement = settlements.first, case .name(let version) = settlement,
+                settledResult(of: settlement) == nil
+            else { return }
             result = .pending(version: version)
         case .refused, .mailTaken, .applied: return
         }
@@ -64,7 +66,7 @@ extension Partition {
         let horizon = current.time - settings.idempotencyMicroseconds
         var expired: [[UInt8]] = []
         try database.forEach(prefix: keys.of(.idempotencyByTime)) { key, _ throws(PartitionFailure) in
-            let time = try Keys.integer(Array(key.prefix(11)))
+            let time = try Keys.firstInteger(key)
             guard time < horizon, expired.count < Partition.forgottenPerCommand else { return false }
             expired.append(key)
             return true

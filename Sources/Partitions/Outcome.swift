@@ -4,9 +4,9 @@ package import Model
 package enum Outcome: Equatable, Sendable {
     case done(Answer)
     case refused(Refusal)
-    /// Committed, and waiting for other partitions: the result is the settlement's, or `fallback` where the caller
-    /// does not wait that long.
-    case waiting(Settlement, fallback: Answer?)
+    /// Committed, and waiting for other partitions until all of it is settled: the result is then `fallback`, which is
+    /// also the result where the caller does not wait that long; or, where there is none, the settlement's.
+    case waiting([Settlement], fallback: Answer?)
     /// How far a batch of mail was taken, for each source in it.
     case mailTaken([MailReceipt])
     /// The partition's own bookkeeping.

@@ -23,7 +23,9 @@ package final class Partition {
     let inbox: Inbox
     let homeLists: HomeLists
     let localFollowers: LocalFollowers
-    var presences = PresenceCache()
+    var presences = RecordCache<UserID, AuthorPresence>(limit: 200_000)
+    var users = RecordCache<UserID, UserRecord>(limit: 65_536)
+    var subscriberSets = RecordCache<UserID, SubscriberSet>(limit: 65_536)
     /// While the log is replayed.
     var replayed = ReplayedEntries()
     var pulledAuthors: Set<UserID>
@@ -34,6 +36,7 @@ package final class Partition {
     private(set) var readable: PartitionMeta
     private(set) var current = EntryContext(index: 0, time: 0, mintedID: 0)
     private var settled: [Settled] = []
+    private var mail = EntryMail()
     /// The last entry, while the store has no space for it.
     private var uncommitted: Applied?
     /// What happened since the partition was opened, for metrics and tests.
@@ -89,9 +92,10 @@ package final class Partition {
         settled = []
         meta.lastID = max(meta.lastID, entry.mintedID)
         var outcome = try executeOnce(entry.command)
-        if case .waiting(let settlement, _) = outcome, let result = settledResult(of: settlement) {
-            outcome = result.outcome
+        if case .waiting(let settlements, let fallback) = outcome {
+            outcome = whatIsLeft(of: settlements, fallback)
         }
+        postMail()
         meta.appliedIndex = index
         meta.lastTime = entry.time
         homeLists.writeDue(in: transaction)
@@ -138,6 +142,7 @@ package final class Partition {
         case .unfollow(let command): try unfollow(command)
         case .postTweet(let command): try postTweet(command)
         case .deleteTweet(let command): try deleteTweet(command)
+        case .restoreTweet(let command): try restoreTweet(command)
         case .receiveMail(let letters): try receiveMail(letters)
         case .trimOutbox(let receipts): trimOutbox(receipts)
         case .continueDeletion(let user): try continueDeletion(of: user)
@@ -161,6 +166,7 @@ package final class Partition {
         case .home(let query): try home(query, now: now)
         case .userTimeline(let user, let count, let before, let withTexts):
             try userTimeline(of: user, count: count, before: before, withTexts: withTexts)
+        case .dump(let query): .success(try dump(query))
         }
     }
 
@@ -170,8 +176,7 @@ package final class Partition {
     func send(_ message: MailMessage, to destinations: [PartitionID]) throws(PartitionFailure) {
         let others = destinations.filter { $0 != id }
         if !others.isEmpty {
-            meta.outboxSequence += 1
-            outboxStore.append(message, sequence: meta.outboxSequence, to: others, in: transaction)
+            mail.append(message, to: others)
         }
         if others.count < destinations.count {
             try receive(message, from: id)
@@ -180,6 +185,27 @@ package final class Partition {
 
     func settle(_ settlement: Settlement, _ result: Result<Answer, Refusal>) {
         settled.append(Settled(settlement: settlement, result: result))
+    }
+
+    /// Puts what the entry has to tell other partitions into the outbox.
+    private func postMail() {
+        for letter in mail.takeAll() {
+            meta.outboxSequence += 1
+            outboxStore.append(
+                letter.messages,
+                sequence: meta.outboxSequence,
+                to: letter.destinations,
+                in: transaction
+            )
+        }
+    }
+
+    /// What an outcome waits for, without what the entry itself has settled.
+    private func whatIsLeft(of settlements: [Settlement], _ fallback: Answer?) -> Outcome {
+        let left = settlements.filter { settledResult(of: $0) == nil }
+        guard left.isEmpty else { return .waiting(left, fallback: fallback) }
+        if let fallback { return .done(fallback) }
+        return settlements.last.flatMap { settledResult(of: $0)?.outcome } ?? .applied
     }
 
     /// What the entry being applied has settled already.
@@ -194,6 +220,11 @@ package final class Partition {
         return meta.lastID
     }
 
+    /// An id of elsewhere is in use: none like it, and none before it, is minted any more.
+    func noteID(_ id: UInt64) {
+        meta.lastID = max(meta.lastID, id)
+    }
+
     func noteDeletion(of user: UserID, isPending: Bool) {
         if isPending {
             pendingDeletions.insert(user)
@@ -205,7 +236,7 @@ package final class Partition {
     private static func users(under prefix: [UInt8], in database: Database) throws(PartitionFailure) -> Set<UserID> {
         var users: Set<UserID> = []
         try database.forEach(prefix: prefix) { key, _ throws(PartitionFailure) in
-            users.insert(UserID(try Keys.integer(Array(key.prefix(11)))))
+            users.insert(UserID(try Keys.firstInteger(key)))
             return true
         }
         return users

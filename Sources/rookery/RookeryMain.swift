@@ -8,6 +8,6 @@ struct RookeryMain: AsyncParsableCommand {
         commandName: "rookery",
         abstract: "Administers, loads and measures a Rookery cluster.",
         version: rookeryVersion,
-        subcommands: [ClusterCommand.self, LoadCommand.self, BenchCommand.self]
+        subcommands: [ClusterCommand.self, LoadCommand.self, DumpCommand.self, BenchCommand.self]
     )
 }

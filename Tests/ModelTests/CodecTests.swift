@@ -9,6 +9,7 @@ import Testing
             username: try Username("alice"),
             user: UserID(1),
             displayName: "Alice",
+            bio: "about",
             version: 9
         )
         let list = SortedList(cap: 4, entries: [ListEntry(tweet: TweetID(5), replyTo: UserID(6), arrival: 7)])
@@ -18,7 +19,7 @@ import Testing
             isFollowing: true,
             version: 3,
             time: 4,
-            subscription: .begin(generation: 3)
+            subscription: .begin(generation: 3, isListAwaited: true)
         )
         let messages: [MailMessage] = [
             .createUser(reservation, createdAt: 1), .userCreated(reservation, accepted: true),
@@ -36,7 +37,7 @@ import Testing
                 incarnation: 1,
                 sequence: UInt64(index + 1),
                 predecessor: UInt64(index),
-                message: message
+                messages: index == 0 ? messages : [message]
             )
         }
         return [
@@ -44,6 +45,12 @@ import Testing
             .updateUser(UpdateUser(user: UserID(4), displayName: "x", bio: "y", username: try Username("z"), key: key)),
             .deleteUser(DeleteUser(user: UserID(4), key: nil)),
             .follow(Follow(follower: UserID(1), author: UserID(2))),
+            .follow(
+                Follow(
+                    follower: UserID(1),
+                    authors: [FollowedAuthor(UserID(2), since: 7), FollowedAuthor(UserID(3), hasPosted: false)]
+                )
+            ),
             .unfollow(Unfollow(follower: UserID(1), author: UserID(2))),
             .postTweet(
                 PostTweet(
@@ -56,6 +63,16 @@ import Testing
                 )
             ),
             .deleteTweet(DeleteTweet(author: UserID(1), tweet: TweetID(2))),
+            .restoreTweet(
+                RestoreTweet(
+                    tweet: TweetID(3),
+                    author: UserID(1),
+                    text: "from elsewhere",
+                    replyTo: TweetID(2),
+                    replyToAuthor: UserID(5),
+                    quote: TweetID(1)
+                )
+            ),
             .receiveMail(letters),
             .trimOutbox([MailReceipt(partition: PartitionID(1), incarnation: 1, sequence: 5)]),
             .continueDeletion(UserID(9)),
@@ -71,7 +88,7 @@ import Testing
 
     @Test func theSmallestLettersComeBack() throws {
         let letters = [MailMessage.authorDeleted(UserID(0)), .removal(author: UserID(0), tweet: TweetID(0))].map {
-            Letter(source: PartitionID(0), incarnation: 1, sequence: 1, predecessor: 0, message: $0)
+            Letter(source: PartitionID(0), incarnation: 1, sequence: 1, predecessor: 0, messages: [$0])
         }
         for command in letters.map({ Command.receiveMail([$0]) }) {
             #expect(try Command(decoding: command.encoded()) == command)

@@ -115,9 +115,10 @@ final class PartitionCluster {
         switch try apply(command, in: actor.partition(in: layout)) {
         case .done(let answer): return .success(answer)
         case .refused(let refusal): return .failure(refusal)
-        case .waiting(let settlement, let fallback):
+        case .waiting(let settlements, let fallback):
             try deliverEverything()
-            return fallback.map { .success($0) } ?? settled[settlement] ?? .failure(.timeout("never settled"))
+            return fallback.map { .success($0) } ?? settlements.last.flatMap { settled[$0] }
+                ?? .failure(.timeout("never settled"))
         case .mailTaken, .applied: throw StoreError.other("not a front end's command")
         }
     }

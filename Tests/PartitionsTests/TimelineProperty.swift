@@ -18,6 +18,9 @@ struct TimelineProperty {
     private(set) var removalsRacingDelivery = 0
     private(set) var sinceHonoured = 0
     private(set) var comparisons = 0
+    private(set) var followsOfSilent = 0
+    /// Who had posted when somebody last looked: what primaries know of other partitions' users is old.
+    private var knownToPost: Set<UserID> = []
     /// What a reader had seen at a position.
     private var bookmarks: [UserID: (position: Position, seen: Set<TweetID>)] = [:]
 
@@ -50,6 +53,7 @@ struct TimelineProperty {
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 try moveMail()
             }
+            if random.one(in: 10) { knownToPost = Set(model.posts.values.map(\.author)) }
             if random.one(in: 40) { try compareWithComputed(reader()) }
             if random.one(in: 600) {
                 try cluster.crash()
@@ -69,8 +73,8 @@ struct TimelineProperty {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<45: try post()
         case 45..<55: try deleteTweet()
-        case 55..<68: try changeEdge(isFollow: true)
-        case 68..<75: try changeEdge(isFollow: false)
+        case 55..<65: try follow()
+        case 65..<75: try unfollow()
         case 75..<98: try read(reader())
         case 98: if random.one(in: 4) { try deleteUser() }
         default: try dropUnread()
@@ -93,6 +97,8 @@ struct TimelineProperty {
     private mutating func post() throws {
         // One author posts more than all others, so that their list is trimmed at any cap.
         let author = random.one(in: 4) ? users.first ?? reader() : reader()
+        // Some have not posted for long, so that many follow them before they do.
+        guard author.rawValue % 4 > 0 || random.one(in: 50) else { return }
         var command = PostTweet(author: author, text: "tweet \(operations)")
         if random.one(in: 4), let parent = tweets.randomElement(using: &random), let post = model.posts[parent],
             !post.isDeleted
@@ -122,8 +128,8 @@ struct TimelineProperty {
         guard model.users.contains(post.author) else { return }
         let outgoing = cluster.streams.filter { $0.source == home(of: post.author) }
         let races = try outgoing.contains { stream in
-            try cluster.waiting(in: stream).contains { letter in
-                if case .delivery(_, id, _) = letter.message { true } else { false }
+            try cluster.waiting(in: stream).flatMap(\.messages).contains { message in
+                if case .delivery(_, id, _) = message { true } else { false }
             }
         }
         if races { removalsRacingDelivery += 1 }
@@ -131,19 +137,28 @@ struct TimelineProperty {
         #expect(answer == .success(.integer(isFresh ? 1 : 0)), "seed \(seed)")
     }
 
-    private mutating func changeEdge(isFollow: Bool) throws {
+    private mutating func follow() throws {
+        let user = reader()
+        let others = (0..<Int.random(in: 1...4, using: &random)).map { _ in reader() }.filter { $0 != user }
+        guard !others.isEmpty, (model.following[user] ?? []).count + others.count <= 30 else { return }
+        let fresh = others.filter { model.follow(user, $0) }
+        followsOfSilent += fresh.filter { !knownToPost.contains($0) }.count
+        let authors = others.map { FollowedAuthor($0, hasPosted: knownToPost.contains($0)) }
+        try change(.follow(Follow(follower: user, authors: authors)), by: user, changed: fresh.count)
+    }
+
+    private mutating func unfollow() throws {
         let user = reader()
         let other = reader()
         guard user != other else { return }
-        if isFollow, (model.following[user] ?? []).count >= 30 { return }
-        let isChanged = isFollow ? model.follow(user, other) : model.unfollow(user, other)
-        let command: Command =
-            isFollow
-            ? .follow(Follow(follower: user, author: other))
-            : .unfollow(Unfollow(follower: user, author: other))
-        // Applied without waiting for the backfill: it arrives with the other mail.
+        let isChanged = model.unfollow(user, other)
+        try change(.unfollow(Unfollow(follower: user, author: other)), by: user, changed: isChanged ? 1 : 0)
+    }
+
+    /// Changes edges without waiting for backfills: they arrive with the other mail.
+    private func change(_ command: Command, by user: UserID, changed: Int) throws {
         let outcome = try cluster.apply(command, in: home(of: user))
-        let expected = Answer.integer(isChanged ? 1 : 0)
+        let expected = Answer.integer(Int64(changed))
         switch outcome {
         case .done(let answer): #expect(answer == expected, "seed \(seed)")
         case .waiting(_, let fallback): #expect(fallback == expected, "seed \(seed)")

@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [(4, 10, 8_000), (16, 10, 8_000), (800, 3, 20_000)])
     func materializedEqualsComputed(cap: Int, seeds: Int, operations: Int) throws {
         var total = PartitionStatistics()
-        var (count, restarts, trims, races, since, comparisons) = (0, 0, 0, 0, 0, 0)
+        var (count, restarts, trims, races, since, comparisons, silent) = (0, 0, 0, 0, 0, 0, 0)
         for seed in 1...UInt64(seeds) {
             var run = try TimelineProperty(seed: seed * 1_000 + UInt64(cap), cap: cap)
             try run.run(operations: operations)
@@ -59,6 +59,7 @@ import Testing
             races += run.removalsRacingDelivery
             since += run.sinceHonoured
             comparisons += run.comparisons
+            silent += run.followsOfSilent
         }
         print(
             "cap \(cap): \(count) operations with \(seeds) seeds, \(comparisons) comparisons, \(trims) trims, "
@@ -66,7 +67,7 @@ import Testing
                 + "\(total.pullSwitches) push and pull switches, \(races) removals racing delivery, "
                 + "\(total.refilledPages) refilled pages, \(total.pagesBelowList) pages below the list, "
                 + "\(restarts) restarts with \(total.restoredTailEntries) entries put back into tails, \(total.lateArrivals) late arrivals, \(total.mailGaps) gaps, "
-                + "\(total.repeatedMail) repeats, \(since) honoured SINCE, "
+                + "\(total.repeatedMail) repeats, \(since) honoured SINCE, \(silent) follows of the silent, "
                 + "\(total.materializedDeliveries) materialized deliveries"
         )
         #expect(trims > 0)
@@ -74,6 +75,7 @@ import Testing
         #expect(total.oldGenerationMail > 0)
         #expect(total.pullSwitches > 0)
         #expect(races > 0)
+        #expect(silent > 0)
         #expect(total.refilledPages > 0)
         #expect(total.pagesBelowList > 0)
         #expect(restarts > 0)

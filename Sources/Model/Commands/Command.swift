@@ -9,6 +9,7 @@ public enum Command: Hashable, Sendable {
     case unfollow(Unfollow)
     case postTweet(PostTweet)
     case deleteTweet(DeleteTweet)
+    case restoreTweet(RestoreTweet)
 
     /// A batch of mail from other partitions.
     case receiveMail([Letter])
@@ -27,6 +28,7 @@ public enum Command: Hashable, Sendable {
         case .unfollow(let command): .user(command.follower)
         case .postTweet(let command): .user(command.author)
         case .deleteTweet(let command): .user(command.author)
+        case .restoreTweet(let command): .user(command.author)
         case .receiveMail, .trimOutbox, .continueDeletion: nil
         }
     }
@@ -38,8 +40,13 @@ public enum Command: Hashable, Sendable {
         case .updateUser(let command): command.key
         case .deleteUser(let command): command.key
         case .postTweet(let command): command.key
-        case .follow, .unfollow, .deleteTweet, .receiveMail, .trimOutbox, .continueDeletion: nil
+        case .follow, .unfollow, .deleteTweet, .restoreTweet, .receiveMail, .trimOutbox, .continueDeletion: nil
         }
+    }
+
+    /// How many moments of the log's time the command takes up: each of its edges has one of its own.
+    public var moments: UInt64 {
+        if case .follow(let command) = self { UInt64(max(1, command.authors.count)) } else { 1 }
     }
 
     /// Whether the primary mints an id for the command as it enters the log.
@@ -99,10 +106,11 @@ extension Command: BinaryCodable {
         case createUser = 1
         case updateUser = 2
         case deleteUser = 3
-        case follow = 4
         case unfollow = 5
         case postTweet = 6
         case deleteTweet = 7
+        case follow = 8
+        case restoreTweet = 9
         case receiveMail = 64
         case trimOutbox = 65
         case continueDeletion = 66
@@ -118,6 +126,7 @@ extension Command: BinaryCodable {
         case .unfollow(let command): writer.write(Kind.unfollow, command)
         case .postTweet(let command): writer.write(Kind.postTweet, command)
         case .deleteTweet(let command): writer.write(Kind.deleteTweet, command)
+        case .restoreTweet(let command): writer.write(Kind.restoreTweet, command)
         case .receiveMail(let letters):
             writer.write(Kind.receiveMail.rawValue)
             writer.writeArray(letters) { $0.write($1) }
@@ -143,6 +152,7 @@ extension Command: BinaryCodable {
         case .unfollow: self = .unfollow(try reader.read())
         case .postTweet: self = .postTweet(try reader.read())
         case .deleteTweet: self = .deleteTweet(try reader.read())
+        case .restoreTweet: self = .restoreTweet(try reader.read())
         case .receiveMail:
             self = .receiveMail(
                 try reader.readArray(elementSize: Letter.leastSize) { reader throws(BinaryDecodingError) in

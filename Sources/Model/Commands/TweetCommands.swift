@@ -26,6 +26,34 @@ public struct PostTweet: Hashable, Sendable {
     }
 }
 
+/// `RESTORE.TWEET`: a tweet of another cluster, as it was there; goes to the author's partition. What it refers to may be
+/// gone, or come later.
+public struct RestoreTweet: Hashable, Sendable {
+    public let tweet: TweetID
+    public let author: UserID
+    /// Normalized and within the limit.
+    public let text: String
+    public let replyTo: TweetID?
+    public let replyToAuthor: UserID?
+    public let quote: TweetID?
+
+    public init(
+        tweet: TweetID,
+        author: UserID,
+        text: String,
+        replyTo: TweetID? = nil,
+        replyToAuthor: UserID? = nil,
+        quote: TweetID? = nil
+    ) {
+        self.tweet = tweet
+        self.author = author
+        self.text = text
+        self.replyTo = replyTo
+        self.replyToAuthor = replyToAuthor
+        self.quote = quote
+    }
+}
+
 /// `TWEET.DELETE`: goes to the author's partition.
 public struct DeleteTweet: Hashable, Sendable {
     public let author: UserID
@@ -55,6 +83,28 @@ extension PostTweet: BinaryCodable {
             replyToAuthor: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser() },
             quote: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() },
             key: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
+        )
+    }
+}
+
+extension RestoreTweet: BinaryCodable {
+    public func encode(into writer: inout BinaryWriter) {
+        writer.write(tweet)
+        writer.write(author)
+        writer.write(text)
+        writer.writeOptional(replyTo) { $0.write($1) }
+        writer.writeOptional(replyToAuthor) { $0.write($1) }
+        writer.writeOptional(quote) { $0.write($1) }
+    }
+
+    public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        self.init(
+            tweet: try reader.readTweet(),
+            author: try reader.readUser(),
+            text: try reader.readString(),
+            replyTo: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() },
+            replyToAuthor: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser() },
+            quote: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() }
         )
     }
 }

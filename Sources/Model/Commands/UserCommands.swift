@@ -5,12 +5,24 @@ public struct CreateUser: Hashable, Sendable {
     public let requestedID: UserID?
     /// The display name; the username where absent.
     public let displayName: String?
+    public let bio: String
+    /// Since when there is the user, for one that is brought from elsewhere; nil for one who begins now.
+    public let createdAt: Milliseconds?
     public let key: IdempotencyKey?
 
-    public init(username: Username, requestedID: UserID?, displayName: String?, key: IdempotencyKey? = nil) {
+    public init(
+        username: Username,
+        requestedID: UserID?,
+        displayName: String?,
+        bio: String = "",
+        createdAt: Milliseconds? = nil,
+        key: IdempotencyKey? = nil
+    ) {
         self.username = username
         self.requestedID = requestedID
         self.displayName = displayName
+        self.bio = bio
+        self.createdAt = createdAt
         self.key = key
     }
 }
@@ -54,6 +66,8 @@ extension CreateUser: BinaryCodable {
         writer.write(username)
         writer.writeOptional(requestedID) { $0.write($1) }
         writer.writeOptional(displayName) { $0.write($1) }
+        writer.write(bio)
+        writer.writeOptional(createdAt) { $0.writeVariable($1) }
         writer.writeOptional(key) { $0.write($1) }
     }
 
@@ -62,6 +76,8 @@ extension CreateUser: BinaryCodable {
             username: try reader.read(),
             requestedID: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser() },
             displayName: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readString() },
+            bio: try reader.readString(),
+            createdAt: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readVariable() },
             key: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
         )
     }

@@ -1,4 +1,4 @@
-/// One message on its way from one partition to another.
+/// Messages of one log entry on their way from one partition to another.
 ///
 /// `predecessor` is the sequence of the letter before this one from the same source to the same destination: the
 /// destination takes a letter only if its predecessor is the last one it took, so nothing is skipped, taken twice
@@ -15,21 +15,27 @@ public struct Letter: Hashable, Sendable {
     public let sequence: UInt64
     /// 0 where the letter is the first of its incarnation.
     public let predecessor: UInt64
-    public let message: MailMessage
+    /// In the order in which the entry wrote them.
+    public let messages: [MailMessage]
 
     public init(
         source: PartitionID,
         incarnation: UInt64,
         sequence: UInt64,
         predecessor: UInt64,
-        message: MailMessage
+        messages: [MailMessage]
     ) {
         self.source = source
         self.incarnation = incarnation
         self.sequence = sequence
         self.predecessor = predecessor
-        self.message = message
+        self.messages = messages
     }
+}
+
+extension Letter {
+    /// About how many bytes it has on the wire.
+    public var size: Int { messages.reduce(Letter.leastSize) { $0 + $1.size } }
 }
 
 extension Letter: BinaryCodable {
@@ -38,7 +44,7 @@ extension Letter: BinaryCodable {
         writer.writeFixed(incarnation)
         writer.writeVariable(sequence)
         writer.writeVariable(predecessor)
-        writer.write(message)
+        writer.writeArray(messages) { $0.write($1) }
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
@@ -47,7 +53,10 @@ extension Letter: BinaryCodable {
             incarnation: try reader.readFixed(),
             sequence: try reader.readVariable(),
             predecessor: try reader.readVariable(),
-            message: try reader.read()
+            messages: try reader.readArray(elementSize: MailMessage.leastSize) {
+                reader throws(BinaryDecodingError) in
+                try reader.read()
+            }
         )
     }
 }

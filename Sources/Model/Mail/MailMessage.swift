@@ -30,6 +30,9 @@ public enum MailMessage: Hashable, Sendable {
 }
 
 extension MailMessage {
+    /// The least bytes a message has.
+    public static let leastSize = 2
+
     /// About how many bytes it has on the wire.
     public var size: Int {
         switch self {
@@ -44,13 +47,15 @@ public struct NameReservation: Hashable, Sendable {
     public let username: Username
     public let user: UserID
     public let displayName: String
+    public let bio: String
     /// The log index, in the partition that began it, of the command: an answer to an older one changes nothing.
     public let version: LogIndex
 
-    public init(username: Username, user: UserID, displayName: String, version: LogIndex) {
+    public init(username: Username, user: UserID, displayName: String, bio: String, version: LogIndex) {
         self.username = username
         self.user = user
         self.displayName = displayName
+        self.bio = bio
         self.version = version
     }
 }
@@ -60,8 +65,9 @@ public struct EdgeChange: Hashable, Sendable {
     /// What the change means for the follower's partition's subscription to the author.
     public enum Subscription: Hashable, Sendable {
         case unchanged
-        /// The first follower there: send the author list and every later tweet.
-        case begin(generation: LogIndex)
+        /// The first follower there: send every later tweet, and the author list, unless there is none and nobody
+        /// awaits it.
+        case begin(generation: LogIndex, isListAwaited: Bool)
         /// The last follower there left.
         case end
     }
@@ -71,6 +77,7 @@ public struct EdgeChange: Hashable, Sendable {
     public let isFollowing: Bool
     /// The log index of the change in the follower's partition: a later change has a larger one.
     public let version: LogIndex
+    /// Since when the edge is, or was.
     public let time: Microseconds
     public let subscription: Subscription
 

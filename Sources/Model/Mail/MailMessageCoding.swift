@@ -119,6 +119,7 @@ extension NameReservation: BinaryCodable {
         writer.write(username)
         writer.write(user)
         writer.write(displayName)
+        writer.write(bio)
         writer.writeVariable(version)
     }
 
@@ -127,6 +128,7 @@ extension NameReservation: BinaryCodable {
             username: try reader.read(),
             user: try reader.readUser(),
             displayName: try reader.readString(),
+            bio: try reader.readString(),
             version: try reader.readVariable()
         )
     }
@@ -141,9 +143,10 @@ extension EdgeChange: BinaryCodable {
         writer.writeVariable(time)
         switch subscription {
         case .unchanged: writer.write(UInt8(0))
-        case .begin(let generation):
+        case .begin(let generation, let isListAwaited):
             writer.write(UInt8(1))
             writer.writeVariable(generation)
+            writer.write(isListAwaited)
         case .end: writer.write(UInt8(2))
         }
     }
@@ -157,7 +160,8 @@ extension EdgeChange: BinaryCodable {
         let subscription: Subscription
         switch try reader.readByte() {
         case 0: subscription = .unchanged
-        case 1: subscription = .begin(generation: try reader.readVariable())
+        case 1:
+            subscription = .begin(generation: try reader.readVariable(), isListAwaited: try reader.readBool())
         case 2: subscription = .end
         case let other: throw .invalid("subscription change \(other)")
         }

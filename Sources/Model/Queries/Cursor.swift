@@ -11,6 +11,7 @@ public enum Cursor {
         case home = 3
         case userTimeline = 4
         case position = 5
+        case dump = 6
     }
 
     public static func text(_ kind: Kind, of user: UserID, _ value: some BinaryEncodable) -> String {

@@ -12,12 +12,13 @@ public enum Query: Hashable, Sendable {
     case existence(users: [UserID], tweets: [TweetID])
     case home(HomeQuery)
     case userTimeline(UserID, count: Int, before: TweetID?, withTexts: Bool)
+    case dump(DumpQuery)
 
     /// The users whose earlier writes must have taken effect first.
     public var actors: [UserID] {
         switch self {
         case .users(let users): users
-        case .userNamed, .tweets, .existence: []
+        case .userNamed, .tweets, .existence, .dump: []
         case .following(let user, _, _), .followers(let user, _, _), .follows(let user, _): [user]
         case .home(let query): [query.reader]
         case .userTimeline(let user, _, _, _): [user]
@@ -42,6 +43,18 @@ public struct HomeQuery: Hashable, Sendable {
     }
 }
 
+/// What other partitions may know of a user.
+public struct KnownUser: Hashable, Sendable {
+    public let id: UserID
+    /// Whether there ever was a tweet of theirs.
+    public let hasPosted: Bool
+
+    public init(id: UserID, hasPosted: Bool) {
+        self.id = id
+        self.hasPosted = hasPosted
+    }
+}
+
 /// What a partition answers to a query or a command.
 public enum Answer: Hashable, Sendable {
     case integer(Int64)
@@ -50,11 +63,12 @@ public enum Answer: Hashable, Sendable {
     case users([User?])
     case tweets([Tweet?])
     /// The users who exist among those asked for, and the authors of the tweets, nil where there is no such tweet.
-    case existence(users: [UserID], authors: [UserID?])
+    case existence(users: [KnownUser], authors: [UserID?])
     case edges(Page<UserID, EdgeCursor>)
     case home(Page<TweetID, TweetID>, position: Position, isSinceHonoured: Bool)
     case timeline(Page<TweetID, TweetID>)
     case timelineWithTexts(Page<Tweet, TweetID>)
+    case dump(Page<DumpItem, DumpPosition>)
 }
 
 extension HomeQuery: BinaryCodable {
@@ -72,6 +86,20 @@ extension HomeQuery: BinaryCodable {
             before: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() },
             since: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
         )
+    }
+}
+
+extension KnownUser: BinaryCodable {
+    /// The least bytes that one has.
+    static let leastSize = 2
+
+    public func encode(into writer: inout BinaryWriter) {
+        writer.write(id)
+        writer.write(hasPosted)
+    }
+
+    public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        self.init(id: try reader.readUser(), hasPosted: try reader.readBool())
     }
 }
 

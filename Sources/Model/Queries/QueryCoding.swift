@@ -9,6 +9,7 @@ extension Query: BinaryCodable {
         case home = 7
         case userTimeline = 8
         case existence = 9
+        case dump = 10
     }
 
     public func encode(into writer: inout BinaryWriter) {
@@ -49,6 +50,9 @@ extension Query: BinaryCodable {
             writer.writeCount(count)
             writer.writeOptional(before) { $0.write($1) }
             writer.write(withTexts)
+        case .dump(let query):
+            writer.write(Kind.dump.rawValue)
+            writer.write(query)
         }
     }
 
@@ -90,6 +94,7 @@ extension Query: BinaryCodable {
                 before: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() },
                 withTexts: try reader.readBool()
             )
+        case .dump: self = .dump(try reader.read())
         }
     }
 }
@@ -106,6 +111,7 @@ extension Answer: BinaryCodable {
         case timeline = 8
         case timelineWithTexts = 9
         case existence = 10
+        case dump = 11
     }
 
     public func encode(into writer: inout BinaryWriter) {
@@ -145,6 +151,10 @@ extension Answer: BinaryCodable {
             writer.write(Kind.timelineWithTexts.rawValue)
             writer.writeArray(page.items) { $0.write($1) }
             writer.writeOptional(page.next) { $0.write($1) }
+        case .dump(let page):
+            writer.write(Kind.dump.rawValue)
+            writer.writeArray(page.items) { $0.write($1) }
+            writer.writeOptional(page.next) { $0.write($1) }
         }
     }
 
@@ -172,7 +182,9 @@ extension Answer: BinaryCodable {
             )
         case .existence:
             self = .existence(
-                users: try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() },
+                users: try reader.readArray(elementSize: KnownUser.leastSize) { reader throws(BinaryDecodingError) in
+                    try reader.read()
+                },
                 authors: try reader.readArray { reader throws(BinaryDecodingError) in
                     try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser() }
                 }
@@ -194,6 +206,15 @@ extension Answer: BinaryCodable {
                 Page(
                     items: try reader.readArray { reader throws(BinaryDecodingError) in try reader.read(Tweet.self) },
                     next: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readTweet() }
+                )
+            )
+        case .dump:
+            self = .dump(
+                Page(
+                    items: try reader.readArray { reader throws(BinaryDecodingError) in
+                        try reader.read(DumpItem.self)
+                    },
+                    next: try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
                 )
             )
         }

@@ -3,7 +3,10 @@ internal import Model
 /// Followers in the author's partition: who they are, and which partitions are subscribed.
 extension Partition {
     func subscribers(of author: UserID) throws(PartitionFailure) -> SubscriberSet {
-        try transaction.record(keys.of(.subscribers, author.rawValue)) ?? SubscriberSet()
+        if let cached = subscriberSets[author] { return cached }
+        let stored = try transaction.record(keys.of(.subscribers, author.rawValue)) ?? SubscriberSet()
+        subscriberSets[author] = stored
+        return stored
     }
 
     /// Mail: somebody follows or unfollows a user of this partition.
@@ -17,59 +20,46 @@ extension Partition {
             }
             return
         }
-        let key = keys.of(.follower, change.author.rawValue, change.follower.rawValue)
-        let existing: EdgeRecord? = try transaction.record(key)
+        // Mail comes once and in order, and an edge ends only after it has begun: there is nothing to compare with.
+        let key = keys.of(.followerByTime, change.author.rawValue, ~change.time, ~change.follower.rawValue)
         if change.isFollowing {
-            guard existing.map({ $0.version < change.version }) ?? true else { return }
-            if let existing {
-                transaction.delete(byTimeKey(of: change.follower, existing, change.author))
-            } else {
-                record.followers += 1
-                put(record, of: change.author)
-            }
-            let edge = EdgeRecord(version: change.version, time: change.time)
-            transaction.put(key, edge)
-            transaction.put(byTimeKey(of: change.follower, edge, change.author), [])
-        } else if let existing, existing.version < change.version {
-            try removeFollower(change.follower, of: change.author)
+            record.followers += 1
+            transaction.putBlindly(key, [])
+        } else {
             record.followers -= min(1, record.followers)
-            put(record, of: change.author)
+            transaction.deleteBlindly(key)
         }
-        try changeSubscription(of: source, to: change.author, change.subscription)
-    }
-
-    func removeFollower(_ follower: UserID, of author: UserID) throws(PartitionFailure) {
-        let key = keys.of(.follower, author.rawValue, follower.rawValue)
-        guard let edge: EdgeRecord = try transaction.record(key) else { return }
-        transaction.delete(key)
-        transaction.delete(byTimeKey(of: follower, edge, author))
-    }
-
-    private func byTimeKey(of follower: UserID, _ edge: EdgeRecord, _ author: UserID) -> [UInt8] {
-        keys.of(.followerByTime, author.rawValue, ~edge.time, ~follower.rawValue)
+        put(record, of: change.author)
+        try changeSubscription(
+            of: source,
+            to: change.author,
+            change.subscription,
+            hasPosted: record.hasPosted
+        )
     }
 
     private func changeSubscription(
         of partition: PartitionID,
         to author: UserID,
-        _ change: EdgeChange.Subscription
+        _ change: EdgeChange.Subscription,
+        hasPosted: Bool
     ) throws(PartitionFailure) {
         guard change != .unchanged else { return }
         var subscribers = try subscribers(of: author)
         switch change {
         case .unchanged: return
-        case .begin(let generation):
-            subscribers.generations[partition] = generation
-            if partition != id {
-                try send(
-                    .backfill(author: author, generation: generation, list: try authorList(of: author)),
-                    to: [partition]
-                )
+        case .begin(let generation, let isListAwaited):
+            subscribers.begin(partition, generation: generation)
+            // A tweet posted since the follower's partition asked goes with the list: before now, nothing was sent there.
+            if partition != id, isListAwaited || hasPosted {
+                let list = try authorList(of: author)
+                try send(.backfill(author: author, generation: generation, list: list), to: [partition])
             }
         case .end:
-            subscribers.generations[partition] = nil
+            subscribers.end(partition)
         }
         transaction.put(keys.of(.subscribers, author.rawValue), subscribers)
+        subscriberSets[author] = subscribers
     }
 
     /// A page of either edge list, newest follow first.

@@ -2,32 +2,65 @@ internal import Model
 
 /// Follow edges in the follower's partition: strongly consistent at once, and mailed to the author's partition.
 extension Partition {
+    /// All of the command's edges begin, or none does.
     func follow(_ command: Follow) throws(PartitionFailure) -> Outcome {
-        let (follower, author) = (command.follower, command.author)
+        let follower = command.follower
         guard var record = try user(follower) else { return .refused(.notFound(follower)) }
-        guard follower != author else { return .refused(.invalid("users cannot follow themselves")) }
-        let isLocal = layout.partition(of: author) == id
-        if isLocal, try user(author) == nil { return .refused(.notFound(author)) }
-        guard try !transaction.contains(keys.of(.following, follower.rawValue, author.rawValue)) else {
-            return try settledFollow(of: author, answer: 0)
+        if let refusal = try refusal(of: command) { return .refused(refusal) }
+        let fresh = try edgesToBegin(by: command, following: record.following)
+        guard record.following + UInt64(fresh.count) <= UInt64(settings.largestFollowing) else {
+            let what = "user \(follower) follows \(record.following) users, at most \(settings.largestFollowing)"
+            return .refused(.invalid(what))
         }
-        guard record.following < UInt64(settings.largestFollowing) else {
-            return .refused(
-                .invalid("user \(follower) follows \(record.following) users, at most \(settings.largestFollowing)")
-            )
+        if !fresh.isEmpty {
+            record.following += UInt64(fresh.count)
+            put(record, of: follower)
+            homeLists.drop(follower, in: transaction, &statistics)
         }
-        record.following += 1
-        put(record, of: follower)
-        let edge = EdgeRecord(version: current.index, time: current.time)
-        transaction.put(keys.of(.following, follower.rawValue, author.rawValue), edge)
-        transaction.put(keys.of(.followingByTime, follower.rawValue, ~current.time, ~author.rawValue), [])
-        transaction.put(keys.of(.localFollower, author.rawValue, follower.rawValue), [])
-        localFollowers.insert(follower, of: author)
-        homeLists.drop(follower, in: transaction, &statistics)
+        for edge in fresh {
+            try begin(edge, of: follower)
+        }
+        return try settledFollow(by: command, answer: Int64(fresh.count))
+    }
 
+    private func refusal(of command: Follow) throws(PartitionFailure) -> Refusal? {
+        for followed in command.authors {
+            guard followed.author != command.follower else { return .invalid("users cannot follow themselves") }
+            let isLocal = layout.partition(of: followed.author) == id
+            if isLocal, try user(followed.author) == nil { return .notFound(followed.author) }
+        }
+        return nil
+    }
+
+    /// The edges that are not there yet, each author once. Each has a time of its own, so that lists keep the command's
+    /// order: the entry has reserved that many before its own.
+    ///
+    /// - Parameter following: how many users the follower follows.
+    private func edgesToBegin(by command: Follow, following: UInt64) throws(PartitionFailure) -> [FreshEdge] {
+        var fresh: [FreshEdge] = []
+        var seen: Set<UserID> = []
+        for (offset, followed) in command.authors.enumerated() where seen.insert(followed.author).inserted {
+            let key = keys.of(.following, command.follower.rawValue, followed.author.rawValue)
+            let isThere = following > 0 ? try transaction.contains(key) : false
+            guard !isThere else { continue }
+            let now = current.time - Microseconds(command.authors.count - 1 - offset)
+            fresh.append(FreshEdge(followed, time: min(followed.since ?? now, now)))
+        }
+        return fresh
+    }
+
+    private func begin(_ edge: FreshEdge, of follower: UserID) throws(PartitionFailure) {
+        let author = edge.author
+        let record = EdgeRecord(version: current.index, time: edge.time)
+        transaction.put(keys.of(.following, follower.rawValue, author.rawValue), record)
+        transaction.putBlindly(keys.of(.followingByTime, follower.rawValue, ~edge.time, ~author.rawValue), [])
+        transaction.putBlindly(keys.of(.localFollower, author.rawValue, follower.rawValue), [])
+        localFollowers.insert(follower, of: author)
+
+        let home = layout.partition(of: author)
         var presence =
             try presence(of: author)
-            ?? AuthorPresence(generation: current.index, isActive: isLocal, followers: 0)
+            ?? AuthorPresence(generation: current.index, isActive: home == id || !edge.hasPosted, followers: 0)
         presence.followers += 1
         try put(presence, of: author)
         try send(
@@ -37,22 +70,24 @@ extension Partition {
                     author: author,
                     isFollowing: true,
                     version: current.index,
-                    time: current.time,
-                    subscription: presence.followers == 1 ? .begin(generation: current.index) : .unchanged
+                    time: edge.time,
+                    subscription: presence.followers == 1
+                        ? .begin(generation: current.index, isListAwaited: !presence.isActive) : .unchanged
                 )
             ),
-            to: [layout.partition(of: author)]
+            to: [home]
         )
-        return try settledFollow(of: author, answer: 1)
     }
 
-    /// A follow is answered when the author's list is here, so that the follower's next read shows it.
-    private func settledFollow(of author: UserID, answer: Int64) throws(PartitionFailure) -> Outcome {
-        guard let presence = try presence(of: author), !presence.isActive else { return .done(.integer(answer)) }
-        return .waiting(
-            .backfill(author: author, generation: presence.generation),
-            fallback: .integer(answer)
-        )
+    /// A follow is answered when the authors' lists are here, so that the follower's next read shows them.
+    private func settledFollow(by command: Follow, answer: Int64) throws(PartitionFailure) -> Outcome {
+        var awaited: [Settlement] = []
+        for followed in command.authors {
+            guard let presence = try presence(of: followed.author), !presence.isActive else { continue }
+            let settlement = Settlement.backfill(author: followed.author, generation: presence.generation)
+            if !awaited.contains(settlement) { awaited.append(settlement) }
+        }
+        return awaited.isEmpty ? .done(.integer(answer)) : .waiting(awaited, fallback: .integer(answer))
     }
 
     func unfollow(_ command: Unfollow) throws(PartitionFailure) -> Outcome {
@@ -87,8 +122,8 @@ extension Partition {
         let key = keys.of(.following, follower.rawValue, author.rawValue)
         guard let edge: EdgeRecord = try transaction.record(key) else { return false }
         transaction.delete(key)
-        transaction.delete(keys.of(.followingByTime, follower.rawValue, ~edge.time, ~author.rawValue))
-        transaction.delete(keys.of(.localFollower, author.rawValue, follower.rawValue))
+        transaction.deleteBlindly(keys.of(.followingByTime, follower.rawValue, ~edge.time, ~author.rawValue))
+        transaction.deleteBlindly(keys.of(.localFollower, author.rawValue, follower.rawValue))
         localFollowers.remove(follower, of: author)
         homeLists.drop(follower, in: transaction, &statistics)
         if var record = try user(follower) {
@@ -104,7 +139,7 @@ extension Partition {
                         author: author,
                         isFollowing: false,
                         version: current.index,
-                        time: current.time,
+                        time: edge.time,
                         subscription: isLast ? .end : .unchanged
                     )
                 ),
@@ -118,5 +153,18 @@ extension Partition {
         guard try self.user(user) != nil else { return .failure(.notFound(user)) }
         let edge = try database.read(keys.of(.following, user.rawValue, other.rawValue))
         return .success(.integer(edge == nil ? 0 : 1))
+    }
+}
+
+/// An edge that a follow begins.
+private struct FreshEdge {
+    let author: UserID
+    let hasPosted: Bool
+    let time: Microseconds
+
+    init(_ followed: FollowedAuthor, time: Microseconds) {
+        author = followed.author
+        hasPosted = followed.hasPosted
+        self.time = time
     }
 }

@@ -12,7 +12,7 @@ package final class Outbox {
     private struct Waiting {
         let sequence: UInt64
         let predecessor: UInt64
-        let message: MailMessage
+        let messages: [MailMessage]
     }
 
     private struct Stream {
@@ -22,10 +22,10 @@ package final class Outbox {
         var waiting: Deque<Waiting> = []
 
         /// - Returns: whether the destination has not taken it yet.
-        mutating func enqueue(_ message: MailMessage, sequence: UInt64) -> Bool {
+        mutating func enqueue(_ messages: [MailMessage], sequence: UInt64) -> Bool {
             let isUntaken = sequence > acknowledged
             if isUntaken {
-                waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, message: message))
+                waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, messages: messages))
             }
             lastSequence = max(lastSequence, sequence)
             return isUntaken
@@ -58,27 +58,27 @@ package final class Outbox {
         }
         try database.forEach(prefix: keys.of(.outbox)) { key, value throws(PartitionFailure) in
             let record: OutboxRecord = try decode(value)
-            enqueue(record.message, sequence: try Keys.integer(key), to: record.destinations)
+            enqueue(record.messages, sequence: try Keys.integer(key), to: record.destinations)
             return true
         }
     }
 
     /// Stores a letter with the entry that writes it.
     func append(
-        _ message: MailMessage,
+        _ messages: [MailMessage],
         sequence: UInt64,
         to destinations: [PartitionID],
         in transaction: Transaction
     ) {
-        let record = OutboxRecord(destinations: destinations, message: message)
+        let record = OutboxRecord(destinations: destinations, messages: messages)
         transaction.putBlindly(keys.of(.outbox, sequence), record.encoded())
-        enqueue(message, sequence: sequence, to: destinations)
+        enqueue(messages, sequence: sequence, to: destinations)
     }
 
-    private func enqueue(_ message: MailMessage, sequence: UInt64, to destinations: [PartitionID]) {
+    private func enqueue(_ messages: [MailMessage], sequence: UInt64, to destinations: [PartitionID]) {
         var untakenCount = 0
         for destination in destinations {
-            if streams[destination, default: Stream()].enqueue(message, sequence: sequence) { untakenCount += 1 }
+            if streams[destination, default: Stream()].enqueue(messages, sequence: sequence) { untakenCount += 1 }
         }
         untaken[sequence] = untakenCount
     }
@@ -130,17 +130,16 @@ package final class Outbox {
         var letters: [Letter] = []
         var size = 0
         for waiting in stream.waiting[start...].prefix(limit) {
-            size += waiting.message.size
-            if size > bytes, !letters.isEmpty { break }
-            letters.append(
-                Letter(
-                    source: source,
-                    incarnation: stream.incarnation,
-                    sequence: waiting.sequence,
-                    predecessor: waiting.predecessor,
-                    message: waiting.message
-                )
+            let letter = Letter(
+                source: source,
+                incarnation: stream.incarnation,
+                sequence: waiting.sequence,
+                predecessor: waiting.predecessor,
+                messages: waiting.messages
             )
+            size += letter.size
+            if size > bytes, !letters.isEmpty { break }
+            letters.append(letter)
         }
         return letters
     }
@@ -155,7 +154,7 @@ package final class Outbox {
                 let left = (untaken[sequence] ?? 1) - 1
                 untaken[sequence] = left > 0 ? left : nil
                 if left <= 0 {
-                    transaction.delete(keys.of(.outbox, sequence))
+                    transaction.deleteOnce(keys.of(.outbox, sequence))
                 }
             }
             transaction.put(keys.of(.outboxStream, UInt64(receipt.partition.rawValue)), receipt)
@@ -166,23 +165,25 @@ package final class Outbox {
 /// A letter as the outbox stores it.
 private struct OutboxRecord: BinaryCodable {
     let destinations: [PartitionID]
-    let message: MailMessage
+    let messages: [MailMessage]
 
-    init(destinations: [PartitionID], message: MailMessage) {
+    init(destinations: [PartitionID], messages: [MailMessage]) {
         self.destinations = destinations
-        self.message = message
+        self.messages = messages
     }
 
     func encode(into writer: inout BinaryWriter) {
         writer.writeArray(destinations) { $0.write($1) }
-        writer.write(message)
+        writer.writeArray(messages) { $0.write($1) }
     }
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         destinations = try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in
             try reader.readPartition()
         }
-        message = try reader.read()
+        messages = try reader.readArray(elementSize: MailMessage.leastSize) { reader throws(BinaryDecodingError) in
+            try reader.read()
+        }
     }
 }
 

@@ -12,7 +12,9 @@ extension Partition {
             case .take:
                 inbox.noteTaken(letter)
                 changed.insert(letter.source)
-                try receive(letter.message, from: letter.source)
+                for message in letter.messages {
+                    try receive(message, from: letter.source)
+                }
             case .skip: statistics.repeatedMail += 1
             case .refuse: statistics.mailGaps += 1
             }

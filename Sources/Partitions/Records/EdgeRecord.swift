@@ -19,10 +19,25 @@ struct AuthorPresence: Equatable {
 
 /// The partitions that are subscribed to an author, in the author's partition.
 struct SubscriberSet: Equatable {
-    /// The generation of each partition's subscription.
-    var generations: [PartitionID: LogIndex] = [:]
+    private struct Subscription: Equatable {
+        let partition: PartitionID
+        let generation: LogIndex
+    }
 
-    var partitions: [PartitionID] { generations.keys.sorted() }
+    /// In the order of the partitions. An array: there are many sets in memory, and few partitions in most.
+    private var subscriptions: [Subscription] = []
+
+    var partitions: [PartitionID] { subscriptions.map(\.partition) }
+
+    mutating func begin(_ partition: PartitionID, generation: LogIndex) {
+        end(partition)
+        let position = subscriptions.firstIndex { $0.partition > partition } ?? subscriptions.count
+        subscriptions.insert(Subscription(partition: partition, generation: generation), at: position)
+    }
+
+    mutating func end(_ partition: PartitionID) {
+        subscriptions.removeAll { $0.partition == partition }
+    }
 }
 
 extension EdgeRecord: BinaryCodable {
@@ -53,16 +68,15 @@ extension AuthorPresence: BinaryCodable {
 
 extension SubscriberSet: BinaryCodable {
     func encode(into writer: inout BinaryWriter) {
-        writer.writeArray(partitions) { writer, partition in
-            writer.write(partition)
-            writer.writeVariable(generations[partition] ?? 0)
+        writer.writeArray(subscriptions) { writer, subscription in
+            writer.write(subscription.partition)
+            writer.writeVariable(subscription.generation)
         }
     }
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        for _ in 0..<(try reader.readCount(elementSize: 3)) {
-            let partition = try reader.readPartition()
-            generations[partition] = try reader.readVariable()
+        subscriptions = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
+            Subscription(partition: try reader.readPartition(), generation: try reader.readVariable())
         }
     }
 }

@@ -12,6 +12,8 @@ struct UserRecord: Equatable {
     var followers: UInt64 = 0
     var following: UInt64 = 0
     var tweets: UInt64 = 0
+    /// Whether there ever was a tweet.
+    var hasPosted = false
     var isDeleted = false
     /// A new name that is being reserved, with the rest of the update that waits for it.
     var pendingRename: PendingRename?
@@ -49,6 +51,7 @@ extension UserRecord: BinaryCodable {
         writer.writeVariable(followers)
         writer.writeVariable(following)
         writer.writeVariable(tweets)
+        writer.write(hasPosted)
         writer.write(isDeleted)
         writer.writeOptional(pendingRename) { $0.write($1) }
     }
@@ -62,6 +65,7 @@ extension UserRecord: BinaryCodable {
         followers = try reader.readVariable()
         following = try reader.readVariable()
         tweets = try reader.readVariable()
+        hasPosted = try reader.readBool()
         isDeleted = try reader.readBool()
         pendingRename = try reader.readOptional { reader throws(BinaryDecodingError) in try reader.read() }
     }

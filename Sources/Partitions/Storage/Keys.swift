@@ -7,7 +7,6 @@ enum KeyKind: UInt8 {
     case name = 3
     case following = 4
     case followingByTime = 5
-    case follower = 6
     case followerByTime = 7
     case localFollower = 8
     case presence = 9
@@ -26,9 +25,20 @@ enum KeyKind: UInt8 {
     case idempotencyByTime = 22
     case deletion = 23
     case drainedIndex = 24
+
+    /// What the kind's keys are kept beside: all that one command changes of a user is close together, in memory and
+    /// in files. Finding the place of a key costs more than writing it.
+    var family: KeyKind {
+        switch self {
+        case .following, .followingByTime, .followerByTime, .subscribers, .tweetByAuthor: .user
+        case .localFollower: .presence
+        default: self
+        }
+    }
 }
 
-/// Builds a partition's keys: 2 bytes of partition, 1 of kind, then the parts, integers big-endian so that they sort.
+/// Builds a partition's keys: 2 bytes of partition, 1 of family, then the parts, integers big-endian so that they sort;
+/// behind the first part, 1 byte of kind where the kind is not its family's first.
 struct Keys {
     private let prefix: [UInt8]
 
@@ -49,7 +59,7 @@ struct Keys {
 
     func of(_ kind: KeyKind, _ first: UInt64, _ second: UInt64) -> [UInt8] {
         var key = [UInt8]()
-        key.reserveCapacity(19)
+        key.reserveCapacity(20)
         append(kind, first, to: &key)
         Keys.append(second, to: &key)
         return key
@@ -57,7 +67,7 @@ struct Keys {
 
     func of(_ kind: KeyKind, _ first: UInt64, _ second: UInt64, _ third: UInt64) -> [UInt8] {
         var key = [UInt8]()
-        key.reserveCapacity(27)
+        key.reserveCapacity(28)
         append(kind, first, to: &key)
         Keys.append(second, to: &key)
         Keys.append(third, to: &key)
@@ -71,12 +81,18 @@ struct Keys {
     private func append(_ kind: KeyKind, _ first: UInt64, to key: inout [UInt8]) {
         key.append(prefix[0])
         key.append(prefix[1])
-        key.append(kind.rawValue)
+        key.append(kind.family.rawValue)
         Keys.append(first, to: &key)
+        if kind.family != kind { key.append(kind.rawValue) }
     }
 
     private static func append(_ value: UInt64, to key: inout [UInt8]) {
         withUnsafeBytes(of: value.bigEndian) { key.append(contentsOf: $0) }
+    }
+
+    /// The first part of a key.
+    static func firstInteger(_ key: [UInt8]) throws(PartitionFailure) -> UInt64 {
+        try integer(Array(key.prefix(11)))
     }
 
     /// The integer that the last 8 bytes of a key spell, `offset` integers before the end.

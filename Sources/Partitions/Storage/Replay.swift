@@ -97,7 +97,8 @@ extension Command {
         switch self {
         case .postTweet(let command): [command.author]
         case .deleteTweet(let command): [command.author]
-        case .receiveMail(let letters): letters.compactMap(\.message.authorOfTweet)
+        case .restoreTweet(let command): [command.author]
+        case .receiveMail(let letters): letters.flatMap(\.messages).compactMap(\.authorOfTweet)
         default: []
         }
     }

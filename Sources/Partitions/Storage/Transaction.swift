@@ -46,6 +46,16 @@ final class Transaction {
         batch.delete(key)
     }
 
+    /// Deletes a key that no later read of this transaction asks for.
+    func deleteBlindly(_ key: [UInt8]) {
+        batch.delete(key)
+    }
+
+    /// Deletes a key that was put once, blindly, and is never put again.
+    func deleteOnce(_ key: [UInt8]) {
+        batch.deleteOnce(key)
+    }
+
     /// Joins a list operand with what is stored. Lists are not read within the transaction that changes them.
     func merge(_ key: [UInt8], _ operand: [UInt8]) {
         batch.merge(key, operand)

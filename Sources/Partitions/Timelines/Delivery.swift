@@ -4,19 +4,24 @@ internal import Model
 extension Partition {
     /// The author's list so far, in answer to the first follow here.
     func backfill(_ author: UserID, generation: LogIndex, list: SortedList) throws(PartitionFailure) {
-        guard var presence = try presence(of: author), presence.generation == generation, !presence.isActive else {
+        guard var presence = try presence(of: author), presence.generation == generation else {
             statistics.oldGenerationMail += 1
             return
         }
-        presence.isActive = true
-        try put(presence, of: author)
-        let arrived = SortedList(
-            cap: settings.listCap,
-            entries: list.entries.lazy.map { $0.arriving(at: self.current.index) }
-        )
-        transaction.put(keys.of(.authorList, author.rawValue), arrived.stored())
-        // Lists built since the follow lack the author.
-        try dropHomeLists(ofFollowersOf: author)
+        if !presence.isActive {
+            presence.isActive = true
+            try put(presence, of: author)
+        }
+        // What may have come since the subscription began is in it. An earlier subscription's list went with that.
+        if !list.entries.isEmpty {
+            let arrived = SortedList(
+                cap: settings.listCap,
+                entries: list.entries.lazy.map { $0.arriving(at: self.current.index) }
+            )
+            transaction.put(keys.of(.authorList, author.rawValue), arrived.stored())
+            // Lists built since the follow lack the author.
+            try dropHomeLists(ofFollowersOf: author)
+        }
         statistics.backfills += 1
         settle(.backfill(author: author, generation: generation), .success(.integer(1)))
     }

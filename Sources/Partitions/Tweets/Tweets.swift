@@ -3,37 +3,88 @@ internal import Model
 /// Tweets in their author's partition, and the author lists made of them.
 extension Partition {
     func postTweet(_ command: PostTweet) throws(PartitionFailure) -> Outcome {
-        guard var author = try user(command.author) else { return .refused(.notFound(command.author)) }
+        guard let author = try user(command.author) else { return .refused(.notFound(command.author)) }
         let tweet = TweetID(current.mintedID)
-        author.tweets += 1
-        put(author, of: command.author)
-        transaction.put(
-            keys.of(.tweet, tweet.rawValue),
+        try add(
+            tweet,
             TweetRecord(
                 author: command.author,
                 text: command.text,
                 replyTo: command.replyTo,
                 replyToAuthor: command.replyToAuthor,
                 quoteOf: command.quote
-            )
+            ),
+            by: author
         )
-        transaction.put(keys.of(.tweetByAuthor, command.author.rawValue, ~tweet.rawValue), [])
+        return .done(.tweetID(tweet))
+    }
+
+    /// Takes a tweet of another cluster as it was there.
+    func restoreTweet(_ command: RestoreTweet) throws(PartitionFailure) -> Outcome {
+        let tweet = command.tweet
+        guard let author = try user(command.author) else { return .refused(.notFound(command.author)) }
+        guard layout.partition(of: tweet) == id else {
+            let what = "tweet \(tweet) is not of partition \(id), where its author is: it comes from another cluster "
+            return .refused(.invalid(what + "with another number of partitions"))
+        }
+        guard Snowflake.time(of: tweet.rawValue) <= current.time / 1000 + Partition.largestAdvance else {
+            return .refused(.invalid("tweet \(tweet) has an id of the future"))
+        }
+        if let there: TweetRecord = try transaction.record(keys.of(.tweet, tweet.rawValue)) {
+            let isTheSame = there.author == command.author && (there.text == command.text || there.isDeleted)
+            return isTheSame ? .done(.integer(0)) : .refused(.exists("tweet \(tweet) is another one"))
+        }
+        noteID(tweet.rawValue)
+        try add(
+            tweet,
+            TweetRecord(
+                author: command.author,
+                text: command.text,
+                replyTo: command.replyTo,
+                replyToAuthor: command.replyToAuthor,
+                quoteOf: command.quote,
+                replies: try repliesWaiting(for: tweet)
+            ),
+            by: author
+        )
+        return .done(.integer(1))
+    }
+
+    /// How far the clocks of two clusters may be apart, in milliseconds.
+    private static let largestAdvance: Milliseconds = 60_000
+
+    /// Replies that have come here before the tweet.
+    private func repliesWaiting(for tweet: TweetID) throws(PartitionFailure) -> UInt64 {
+        var count: UInt64 = 0
+        try database.forEach(prefix: keys.of(.reply, tweet.rawValue)) { _, _ in
+            count += 1
+            return true
+        }
+        return count
+    }
+
+    private func add(_ tweet: TweetID, _ record: TweetRecord, by author: UserRecord) throws(PartitionFailure) {
+        var author = author
+        author.tweets += 1
+        author.hasPosted = true
+        put(author, of: record.author)
+        transaction.put(keys.of(.tweet, tweet.rawValue), record)
+        transaction.putBlindly(keys.of(.tweetByAuthor, record.author.rawValue, ~tweet.rawValue), [])
 
         // A reply to oneself is a thread: everyone who follows the author sees it.
-        let replyTo = command.replyToAuthor == command.author ? nil : command.replyToAuthor
+        let replyTo = record.replyToAuthor == record.author ? nil : record.replyToAuthor
         let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
-        transaction.merge(keys.of(.authorList, command.author.rawValue), operand(entry))
-        if homeLists.push(entry.withoutReplyTo(), to: command.author) {
+        transaction.merge(keys.of(.authorList, record.author.rawValue), operand(entry))
+        if homeLists.push(entry.withoutReplyTo(), to: record.author) {
             statistics.materializedDeliveries += 1
         }
-        if let parent = command.replyTo, let partition = layout.partition(of: parent) {
+        if let parent = record.replyTo, let partition = layout.partition(of: parent) {
             try send(.replyChanged(parent: parent, reply: tweet, isAdded: true), to: [partition])
         }
         try send(
-            .delivery(author: command.author, tweet: tweet, replyTo: replyTo),
-            to: try subscribers(of: command.author).partitions
+            .delivery(author: record.author, tweet: tweet, replyTo: replyTo),
+            to: try subscribers(of: record.author).partitions
         )
-        return .done(.tweetID(tweet))
     }
 
     func deleteTweet(_ command: DeleteTweet) throws(PartitionFailure) -> Outcome {
@@ -45,7 +96,7 @@ extension Partition {
         }
         author.tweets -= min(1, author.tweets)
         put(author, of: command.author)
-        transaction.delete(keys.of(.tweetByAuthor, command.author.rawValue, ~command.tweet.rawValue))
+        transaction.deleteBlindly(keys.of(.tweetByAuthor, command.author.rawValue, ~command.tweet.rawValue))
         try erase(command.tweet)
         let mark = ListEntry(tweet: command.tweet, arrival: current.index, isRemoved: true)
         transaction.merge(keys.of(.authorList, command.author.rawValue), operand(mark))
@@ -73,16 +124,15 @@ extension Partition {
     func replyChanged(parent: TweetID, reply: TweetID, isAdded: Bool) throws(PartitionFailure) {
         let key = keys.of(.tweet, parent.rawValue)
         let replyKey = keys.of(.reply, parent.rawValue, reply.rawValue)
-        guard var record: TweetRecord = try transaction.record(key),
-            try transaction.contains(replyKey) != isAdded
-        else { return }
+        guard try transaction.contains(replyKey) != isAdded else { return }
         if isAdded {
             transaction.put(replyKey, [])
-            record.replies += 1
         } else {
             transaction.delete(replyKey)
-            record.replies -= min(1, record.replies)
         }
+        // A tweet that is not there may be restored after its reply.
+        guard var record: TweetRecord = try transaction.record(key) else { return }
+        record.replies = isAdded ? record.replies + 1 : record.replies - min(1, record.replies)
         transaction.put(key, record)
     }
 
@@ -111,9 +161,10 @@ extension Partition {
     }
 
     func existence(of users: [UserID], and tweets: [TweetID]) throws(PartitionFailure) -> Answer {
-        var existing: [UserID] = []
-        for id in users where try user(id) != nil {
-            existing.append(id)
+        var existing: [KnownUser] = []
+        for id in users {
+            guard let record = try user(id) else { continue }
+            existing.append(KnownUser(id: id, hasPosted: record.hasPosted))
         }
         return .existence(users: existing, authors: try views(of: tweets).map { $0?.author })
     }

@@ -13,8 +13,7 @@ extension Partition {
 
     func deleteUser(_ command: DeleteUser) throws(PartitionFailure) -> Outcome {
         let id = command.user
-        let stored: UserRecord? = try transaction.record(keys.of(.user, id.rawValue))
-        guard var record = stored else { return .refused(.notFound(id)) }
+        guard var record = try userOrMark(id) else { return .refused(.notFound(id)) }
         guard !record.isDeleted else { return .done(.integer(0)) }
         record.isDeleted = true
         if let rename = record.pendingRename {
@@ -29,6 +28,7 @@ extension Partition {
         transaction.delete(keys.of(.authorList, id.rawValue))
         let subscribers = try subscribers(of: id)
         transaction.delete(keys.of(.subscribers, id.rawValue))
+        subscriberSets[id] = nil
         begin(.account, of: id)
         try send(.authorDeleted(id), to: subscribers.partitions)
         return .done(.integer(1))
@@ -77,8 +77,8 @@ extension Partition {
     }
 
     private func removeFollowers(of user: UserID, _ budget: inout Int) throws(PartitionFailure) {
-        for follower in try lastParts(under: keys.of(.follower, user.rawValue), &budget) {
-            try removeFollower(UserID(follower), of: user)
+        for key in try keys(under: keys.of(.followerByTime, user.rawValue), &budget) {
+            transaction.deleteBlindly(key)
         }
     }
 
@@ -93,7 +93,7 @@ extension Partition {
     private func removeTweets(of author: UserID, _ budget: inout Int) throws(PartitionFailure) {
         for inverted in try lastParts(under: keys.of(.tweetByAuthor, author.rawValue), &budget) {
             let tweet = TweetID(~inverted)
-            transaction.delete(keys.of(.tweetByAuthor, author.rawValue, ~tweet.rawValue))
+            transaction.deleteBlindly(keys.of(.tweetByAuthor, author.rawValue, ~tweet.rawValue))
             try erase(tweet)
         }
     }
@@ -101,10 +101,19 @@ extension Partition {
     /// The last parts of the keys under a prefix, as many as the budget allows.
     private func lastParts(under prefix: [UInt8], _ budget: inout Int) throws(PartitionFailure) -> [UInt64] {
         var found: [UInt64] = []
+        for key in try keys(under: prefix, &budget) {
+            found.append(try Keys.integer(key))
+        }
+        return found
+    }
+
+    /// The keys under a prefix, as many as the budget allows.
+    private func keys(under prefix: [UInt8], _ budget: inout Int) throws(PartitionFailure) -> [[UInt8]] {
+        var found: [[UInt8]] = []
         let most = budget
         guard most > 0 else { return [] }
         try database.forEach(prefix: prefix) { key, _ throws(PartitionFailure) in
-            found.append(try Keys.integer(key))
+            found.append(key)
             return found.count < most
         }
         budget -= found.count

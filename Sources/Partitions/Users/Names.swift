@@ -13,10 +13,11 @@ extension Partition {
             username: command.username,
             user: command.requestedID ?? UserID(current.mintedID),
             displayName: command.displayName ?? command.username.text,
+            bio: command.bio,
             version: current.index
         )
         let creation = PendingCreation(
-            createdAt: current.time / 1000,
+            createdAt: min(command.createdAt ?? .max, current.time / 1000),
             isIDRequested: command.requestedID != nil,
             key: PendingKey(of: .createUser(command))
         )
@@ -25,7 +26,7 @@ extension Partition {
             .createUser(reservation, createdAt: creation.createdAt),
             to: [layout.partition(of: reservation.user)]
         )
-        return .waiting(.name(version: current.index), fallback: nil)
+        return .waiting([.name(version: current.index)], fallback: nil)
     }
 
     /// Mail: the user's partition has created the user, or has that id already.
@@ -60,6 +61,7 @@ extension Partition {
             username: old.username,
             user: UserID(mintWhileApplying()),
             displayName: old.displayName,
+            bio: old.bio,
             version: old.version
         )
         transaction.put(key, NameRecord(reservation: reservation, creation: creation))
@@ -110,7 +112,7 @@ extension NameReservation {
             id: user,
             username: username.text,
             displayName: displayName,
-            bio: "",
+            bio: bio,
             createdAt: createdAt,
             followers: 0,
             following: 0,

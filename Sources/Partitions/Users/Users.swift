@@ -3,14 +3,22 @@ internal import Model
 /// Users in their own partition.
 extension Partition {
     func user(_ id: UserID) throws(PartitionFailure) -> UserRecord? {
-        guard let record: UserRecord = try transaction.record(keys.of(.user, id.rawValue)), !record.isDeleted else {
-            return nil
-        }
+        guard let record = try userOrMark(id), !record.isDeleted else { return nil }
         return record
+    }
+
+    /// The user, or the mark that one has left.
+    func userOrMark(_ id: UserID) throws(PartitionFailure) -> UserRecord? {
+        // While an entry waits for space in the store, reads do not see it; the cache has it already.
+        if isCommitted, let cached = users[id] { return cached }
+        let stored: UserRecord? = try transaction.record(keys.of(.user, id.rawValue))
+        if isCommitted { users[id] = stored }
+        return stored
     }
 
     func put(_ record: UserRecord, of id: UserID) {
         transaction.put(keys.of(.user, id.rawValue), record)
+        users[id] = record
     }
 
     /// Mail: creates a user whose name is reserved, or says that the id is taken.
@@ -19,13 +27,14 @@ extension Partition {
         createdAt: Milliseconds,
         from source: PartitionID
     ) throws(PartitionFailure) {
-        let isFree = try !transaction.contains(keys.of(.user, reservation.user.rawValue))
+        let isFree = try userOrMark(reservation.user) == nil
         if isFree {
             put(
                 UserRecord(
                     username: reservation.username,
                     nameVersion: reservation.version,
                     displayName: reservation.displayName,
+                    bio: reservation.bio,
                     createdAt: createdAt
                 ),
                 of: reservation.user
@@ -67,10 +76,11 @@ extension Partition {
             username: username,
             user: command.user,
             displayName: record.displayName,
+            bio: record.bio,
             version: current.index
         )
         try send(.reserveName(reservation), to: [layout.partition(ofFoldedName: username.folded)])
-        return .waiting(.name(version: current.index), fallback: nil)
+        return .waiting([.name(version: current.index)], fallback: nil)
     }
 
     /// Mail: a name asked for a rename is the user's now, or is somebody else's.

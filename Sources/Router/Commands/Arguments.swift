@@ -62,6 +62,11 @@ struct Arguments {
         return value
     }
 
+    /// A time since 1970, in the unit that the command says; one of the future counts as now.
+    mutating func time(_ what: String) throws(Refusal) -> UInt64 {
+        UInt64(try integer(what, in: 0...Int.max))
+    }
+
     mutating func key() throws(Refusal) -> IdempotencyKey {
         try IdempotencyKey(try next())
     }

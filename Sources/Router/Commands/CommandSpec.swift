@@ -8,6 +8,7 @@ struct CommandSpec: Sendable {
         case follows = "rookery-follows"
         case tweets = "rookery-tweets"
         case timelines = "rookery-timelines"
+        case copies = "rookery-copies"
         case cluster
         case connection
         case server

@@ -2,6 +2,7 @@
 struct CommandTable: Sendable {
     static let shared = CommandTable(
         UserCommands.all + FollowCommands.all + TweetCommands.all + TimelineCommands.all + ClusterCommands.all
+            + CopyCommands.all
             + ConnectionCommands.all + ServerCommands.all
     )
 

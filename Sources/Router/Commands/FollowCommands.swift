@@ -8,18 +8,31 @@ enum FollowCommands {
     static let largestCount = 200
 
     static let all: [CommandSpec] = [
-        CommandSpec("FOLLOW", arity: 3, .follows, isWrite: true, "user other", "Makes a user follow another") {
-            arguments,
-            context throws(Refusal) in
+        CommandSpec(
+            "FOLLOW",
+            arity: -3,
+            .follows,
+            isWrite: true,
+            "user other [other ...]",
+            "Makes a user follow others, all of them or none; answers how many are new"
+        ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()
-            let (user, other) = try pair(&arguments)
-            return .write(.follow(Follow(follower: user, author: other)), Replies.integer)
+            let user = try arguments.user()
+            guard arguments.remaining <= Follow.largestCount else {
+                throw .invalid("\(arguments.remaining) users to follow, at most \(Follow.largestCount) at once")
+            }
+            var authors: [FollowedAuthor] = []
+            while arguments.remaining > 0 {
+                authors.append(FollowedAuthor(try other(than: user, &arguments)))
+            }
+            return .write(.follow(Follow(follower: user, authors: authors)), Replies.integer)
         },
         CommandSpec("UNFOLLOW", arity: 3, .follows, isWrite: true, "user other", "Ends a follow") {
             arguments,
             context throws(Refusal) in
             _ = try context.requireLayout()
-            let (user, other) = try pair(&arguments)
+            let user = try arguments.user()
+            let other = try other(than: user, &arguments)
             return .write(.unfollow(Unfollow(follower: user, author: other)), Replies.integer)
         },
         CommandSpec("FOLLOWS", arity: 3, .follows, "user other", "Answers whether a user follows another") {
@@ -47,11 +60,10 @@ enum FollowCommands {
         },
     ]
 
-    private static func pair(_ arguments: inout Arguments) throws(Refusal) -> (UserID, UserID) {
-        let user = try arguments.user()
+    static func other(than user: UserID, _ arguments: inout Arguments) throws(Refusal) -> UserID {
         let other = try arguments.user()
         guard user != other else { throw .invalid("users cannot follow themselves") }
-        return (user, other)
+        return other
     }
 
     private static func follows(_ user: UserID, _ other: UserID, _ layout: PartitionLayout) throws(Refusal) -> Plan {
@@ -65,7 +77,7 @@ enum FollowCommands {
             )
             return .read(existence) { answer throws(Refusal) in
                 guard case .existence(let users, _) = answer else { throw Plan.strangeAnswer }
-                guard users.contains(other) else { throw .notFound(other) }
+                guard users.contains(where: { $0.id == other }) else { throw .notFound(other) }
                 return .reply(.integer(0))
             }
         }

@@ -10,25 +10,38 @@ enum UserCommands {
             arity: -2,
             .users,
             isWrite: true,
-            "username [ID id] [NAME text] [KEY token]",
+            "username [ID id] [NAME text] [BIO text] [CREATEDAT milliseconds] [KEY token]",
             "Creates a user with a unique name"
         ) { arguments, context throws(Refusal) in
             _ = try context.requireLayout()
             let username = try Username(try arguments.text("username"))
             var id: UserID?
             var name: String?
+            var bio = ""
+            var createdAt: Milliseconds?
             var key: IdempotencyKey?
             try arguments.options { option, arguments throws(Refusal) in
                 switch option {
                 case "ID": id = try arguments.user()
                 case "NAME": name = try TextRules.displayName(try arguments.text("name"))
+                case "BIO": bio = try TextRules.bio(try arguments.text("bio"))
+                case "CREATEDAT": createdAt = try arguments.time("CREATEDAT")
                 case "KEY": key = try arguments.key()
                 default: return false
                 }
                 return true
             }
             return .write(
-                .createUser(CreateUser(username: username, requestedID: id, displayName: name, key: key)),
+                .createUser(
+                    CreateUser(
+                        username: username,
+                        requestedID: id,
+                        displayName: name,
+                        bio: bio,
+                        createdAt: createdAt,
+                        key: key
+                    )
+                ),
                 oneUser
             )
         },

@@ -10,10 +10,10 @@ import Settings
 struct LoadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
-        abstract: "Loads follow edges and tweets from files.",
+        abstract: "Loads follow edges, tweets and dumps from files.",
         discussion: """
             Edges are lines of 'follower<TAB>followee'. Tweets are JSON lines with "author" and "text", and optionally
-            "replyTo" and "quote". Users that edges or tweets name are created with the name u<id in base 36> unless they exist.
+            "replyTo" and "quote". A dump is what 'rookery dump' wrote. Users that edges or tweets name are created with the name u<id in base 36> unless they exist.
             The cluster ends as if every line had been one command. An interrupted load goes on where it was when the
             same command is given again: what is done is noted beside each file in <file>.loaded.
             """
@@ -27,6 +27,9 @@ struct LoadCommand: AsyncParsableCommand {
     @Option(name: .long, help: "A file of JSON lines, one tweet each.")
     var tweets: String?
 
+    @Option(name: .long, help: "A file that 'rookery dump' wrote, of a cluster with as many partitions.")
+    var dump: String?
+
     @Option(name: .long, help: "Connections to the router.")
     var connections: Int = 8
 
@@ -37,7 +40,9 @@ struct LoadCommand: AsyncParsableCommand {
     var quiet = false
 
     func validate() throws {
-        guard follows != nil || tweets != nil else { throw ValidationError("give --follows, --tweets or both") }
+        guard follows != nil || tweets != nil || dump != nil else {
+            throw ValidationError("give --follows, --tweets or --dump")
+        }
         guard (1...1_000).contains(connections) else { throw ValidationError("--connections must be 1 to 1,000") }
     }
 
@@ -52,7 +57,7 @@ struct LoadCommand: AsyncParsableCommand {
         )
         var loader = BulkLoader(stream: stream, createsUsers: !noUsers, progress: quiet ? nil : ProgressBar.show)
         var problems: [LineProblem] = []
-        for (path, kind) in [(follows, BulkLoader.Kind.follows), (tweets, .tweets)] {
+        for (path, kind) in [(dump, BulkLoader.Kind.dump), (follows, .follows), (tweets, .tweets)] {
             guard let path else { continue }
             let summary = try await loader.load(path, kind)
             print(
