@@ -46,14 +46,24 @@ import Testing
         options.blockCacheBytes = 4 << 20
         let database = try Database(path: directory.path + "/db", options: options) { _, _ in nil }
         let count = 800_000
-        for start in stride(from: 0, to: count, by: 10_000) {
-            try write(database) { batch in
-                for number in start..<start + 10_000 {
-                    batch.put(key(2 * number), [])
+        // Files over the same keys are compacted into one: those of the first level have their filters pinned.
+        for round in 0..<8 {
+            for start in stride(from: 0, to: count, by: 80_000) {
+                try write(database) { batch in
+                    for number in stride(from: start + round, to: start + 80_000, by: 8) {
+                        batch.put(key(2 * number), [])
+                    }
                 }
             }
+            try database.flush()
         }
-        try database.flush()
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try #require(database.property("rocksdb.num-files-at-level0")) >= 4
+            || database.property("rocksdb.num-running-compactions") != 0
+        {
+            try #require(ContinuousClock.now < deadline, "the files are not compacted")
+            usleep(10_000)
+        }
         let before = try bytesRead()
         for number in stride(from: 0, to: count, by: count / 1_000) {
             #expect(try database.value(for: key(2 * number + 1)) == nil)
