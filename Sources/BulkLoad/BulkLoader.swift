@@ -11,13 +11,17 @@ package struct BulkLoader {
         case follows
         /// JSON lines, a tweet each.
         case tweets
-        /// What `Dump` wrote.
+        /// What `ClusterDump` wrote.
         case dump
     }
 
     package struct Summary: Sendable {
         package var loaded = 0
         package var skipped = 0
+        /// Lines that an earlier run found errors in.
+        package var earlierProblems = 0
+        /// Lines of a dump that name users who left, or came, while it was written.
+        package var gone = 0
         package var seconds = 0.0
         package var problems: [LineProblem] = []
 
@@ -30,7 +34,6 @@ package struct BulkLoader {
     private static let window = 8_192
     /// Creating a user takes longer than anything else, and several partitions.
     private static let largestWindowOfUsers = 1_024
-    private static let largestAttempts = 50
     private static let largestProblemCount = 10_000
 
     private let stream: CommandStream
@@ -52,17 +55,20 @@ package struct BulkLoader {
     ///
     /// - Returns: what became of it; lines with errors are in it with their numbers and stop nothing.
     package mutating func load(_ path: String, _ kind: Kind) async throws -> Summary {
+        var note = try LoadNote.read(of: path, cluster: try await clusterID())
         let file = try LineFile(path)
-        let note = path + ".loaded"
-        try file.skip(BulkLoader.linesDone(in: note))
+        try file.skip(note.lines)
         var summary = Summary()
         summary.skipped = file.count
+        summary.earlierProblems = note.problems
         let began = ContinuousClock.now
         while true {
             let lines = try file.next(BulkLoader.linesPerBatch)
             guard !lines.isEmpty else { break }
             try await loadBatch(lines, path, kind, &summary)
-            try "\(file.count)\n".write(toFile: note, atomically: true, encoding: .utf8)
+            note.lines = file.count
+            note.problems = summary.earlierProblems + summary.problems.count
+            try note.write(of: path)
             progress?(path, file.position, file.size)
             guard summary.problems.count < BulkLoader.largestProblemCount else { break }
         }
@@ -71,9 +77,11 @@ package struct BulkLoader {
         return summary
     }
 
-    private static func linesDone(in note: String) -> Int {
-        guard let text = try? String(contentsOfFile: note, encoding: .utf8) else { return 0 }
-        return Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+    private func clusterID() async throws -> String {
+        guard let id = try await stream.askPatiently(["CLUSTER.INFO"])["id"]?.string else {
+            throw ClientError.disconnected("CLUSTER.INFO does not say which cluster it is")
+        }
+        return id
     }
 
     private mutating func loadBatch(
@@ -100,7 +108,13 @@ package struct BulkLoader {
             let run = rest.prefix { $0.line.isOfTheKind(of: first.line) }
             rest = rest.dropFirst(run.count)
             let refusals = try await carryOut(LoadStep.gather(run), name)
-            let refused = try await withoutThoseThere(refusals)
+            var refused = try await withoutThoseThere(refusals)
+            if kind == .dump {
+                let count = refused.count
+                refused.removeAll { !$0.step.isUser && $0.what.hasPrefix("NOTFOUND ") }
+                summary.gone += count - refused.count
+                summary.loaded -= count - refused.count
+            }
             problems += refused.map { LineProblem(path: path, line: $0.step.lines.first?.number ?? 0, what: $0.what) }
             summary.loaded += run.count - refused.count
         }
@@ -112,7 +126,7 @@ package struct BulkLoader {
         let step: LoadStep
         let what: String
 
-        var isRetryable: Bool { ["BUSY ", "UNAVAILABLE ", "TIMEOUT "].contains { what.hasPrefix($0) } }
+        var isRetryable: Bool { Patience.isWorthwhile(what) }
     }
 
     /// Carries steps out, again where the cluster cannot now.
@@ -121,8 +135,10 @@ package struct BulkLoader {
     private func carryOut(_ steps: [LoadStep], _ name: String) async throws -> [Refused] {
         var left = steps
         var refused: [Refused] = []
-        for attempt in 1... {
-            let refusals = try await send(left, name)
+        var attempt = 0
+        while !left.isEmpty {
+            let (ready, held) = LoadStep.withoutOvertaking(left)
+            let refusals = try await send(ready, name)
             left = []
             for refusal in refusals {
                 if refusal.isRetryable {
@@ -134,14 +150,16 @@ package struct BulkLoader {
                     refused.append(refusal)
                 }
             }
-            guard !left.isEmpty else { break }
+            left += held
+            guard let last = refusals.last(where: \.isRetryable) else { continue }
+            attempt += 1
             // Nothing is noted as done that is not: the same command goes on here.
-            guard attempt < BulkLoader.largestAttempts else {
+            guard attempt < Patience.attempts else {
                 throw ClientError.disconnected(
-                    "\(left.count) commands are not taken: \(refusals.last?.what ?? ""); give the command again"
+                    "\(left.count) commands are not taken: \(last.what); give the command again"
                 )
             }
-            if refusals.contains(where: \.isRetryable) { try await Task.sleep(for: .milliseconds(100 * attempt)) }
+            try await Patience.pause(after: attempt)
         }
         return refused
     }
@@ -169,7 +187,7 @@ package struct BulkLoader {
         return refusals
     }
 
-    /// Leaves out users who exist as their lines say: an earlier load has created them.
+    /// Leaves out users who exist with their lines' ids and usernames: an earlier load has created them.
     private func withoutThoseThere(_ refusals: [Refused]) async throws -> [Refused] {
         let found = Mutex<Set<Int>>([])
         let users: [(index: Int, user: UserLine)] = refusals.enumerated().compactMap { index, refusal in

@@ -18,18 +18,30 @@ package struct ClusterDump: Sendable {
     }
 
     private static let partitionsAtOnce = 4
-    private static let largestAttempts = 50
 
     private let stream: CommandStream
-    private let output: FileHandle
+    private let output: Output
 
     package init(stream: CommandStream, output: FileHandle) {
         self.stream = stream
-        self.output = output
+        self.output = Output(file: output)
+    }
+
+    /// Where partitions that are read at the same time write: a page of one, then a page of another.
+    private actor Output {
+        private let file: FileHandle
+
+        init(file: FileHandle) {
+            self.file = file
+        }
+
+        func write(_ page: Data) throws {
+            try file.write(contentsOf: page)
+        }
     }
 
     package func write() async throws -> Summary {
-        guard case .integer(let partitions)? = try await ask(["CLUSTER.INFO"])["partitions"] else {
+        guard case .integer(let partitions)? = try await stream.askPatiently(["CLUSTER.INFO"])["partitions"] else {
             throw ClientError.disconnected("CLUSTER.INFO does not say how many partitions there are")
         }
         var summary = Summary()
@@ -60,7 +72,9 @@ package struct ClusterDump: Sendable {
         var count = 0
         var cursor = ""
         repeat {
-            let reply = try await ask(["DUMP.PARTITION", String(partition), kind.rawValue, "CURSOR", cursor])
+            let reply = try await stream.askPatiently([
+                "DUMP.PARTITION", String(partition), kind.rawValue, "CURSOR", cursor,
+            ])
             guard case .array(let page) = reply, page.count == 2, let next = page[0].string,
                 case .array(let items) = page[1]
             else { throw ClientError.disconnected("DUMP.PARTITION \(partition): a page cannot be understood") }
@@ -72,24 +86,11 @@ package struct ClusterDump: Sendable {
                 lines.append(try encoder.encode(line))
                 lines.append(UInt8(ascii: "\n"))
             }
-            // One write for a page: lines of other partitions come between pages, not between bytes.
-            try output.write(contentsOf: lines)
+            try await output.write(lines)
             count += items.count
             cursor = next
         } while !cursor.isEmpty
         return count
-    }
-
-    private func ask(_ words: [String]) async throws -> Reply {
-        var attempt = 1
-        while true {
-            let reply = try await stream.ask(words)
-            guard case .error(let what) = reply else { return reply }
-            let isRetryable = ["BUSY ", "UNAVAILABLE ", "TIMEOUT "].contains { what.hasPrefix($0) }
-            guard isRetryable, attempt < ClusterDump.largestAttempts else { throw ClientError.disconnected(what) }
-            try await Task.sleep(for: .milliseconds(20 * attempt))
-            attempt += 1
-        }
     }
 }
 

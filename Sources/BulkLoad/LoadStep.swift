@@ -27,6 +27,23 @@ struct LoadStep: Sendable {
         return steps
     }
 
+    /// Parts steps into those to send and those to keep: a step of several lines may be refused and have to be sent in
+    /// parts, and its actor's later steps must not take effect before them.
+    static func withoutOvertaking(_ steps: [LoadStep]) -> (ready: [LoadStep], held: [LoadStep]) {
+        var ready: [LoadStep] = []
+        var held: [LoadStep] = []
+        var blocked: Set<UInt64> = []
+        for step in steps {
+            if blocked.contains(step.actor) {
+                held.append(step)
+            } else {
+                ready.append(step)
+                if step.lines.count > 1 { blocked.insert(step.actor) }
+            }
+        }
+        return (ready, held)
+    }
+
     /// The follows that one command can carry out.
     private struct Group: Hashable {
         let follower: UInt64

@@ -8,11 +8,12 @@ enum Texts {
     static func cursors(_ input: [UInt8]) throws(Finding) {
         guard let kind = input.first else { return }
         let bytes = Array(input.dropFirst())
-        switch kind % 4 {
+        switch kind % 5 {
         case 0: try cursor(EdgeCursor.self, [.following, .followers], bytes)
         case 1: try cursor(HomeCursor.self, [.home], bytes)
         case 2: try cursor(TweetID.self, [.userTimeline], bytes)
-        default: try cursor(Position.self, [.position], bytes)
+        case 3: try cursor(Position.self, [.position], bytes)
+        default: try cursor(DumpPosition.self, [.dump], bytes)
         }
     }
 
@@ -39,22 +40,23 @@ enum Texts {
         // The same text as a file, as a variable and as a flag.
         let variables = ["ROOKERY_NODE_LISTEN": text, "ROOKERY_NODE_NAME": text]
         for (file, environment, flags) in [(text, [:], []), ("", variables, []), ("", [:], [text])] {
+            var endpoint: Endpoint?
             do throws(SettingsError) {
                 var reader = try SettingsReader(text: file, path: "fuzz.conf", environment: environment, flags: flags)
+                endpoint = try? reader.value(.endpoint("node.listen", default: "127.0.0.1:0", "an endpoint"))
                 try read(&reader)
             } catch {
                 try Finding.unless(!error.description.isEmpty, "an error without words")
             }
+            guard let endpoint else { continue }
+            let again = Endpoint(endpoint.description)
+            try Finding.unless(again == endpoint, "the endpoint \(endpoint) came back as \(String(describing: again))")
         }
     }
 
     private static func read(_ reader: inout SettingsReader) throws(SettingsError) {
         _ = try? reader.value(.integer("log.segment", default: 5, in: 1...99, "a number"))
         _ = try? reader.value(.flag("node.flag", default: false, "a flag"))
-        if let endpoint = try? reader.value(.endpoint("node.listen", default: "127.0.0.1:0", "an endpoint")) {
-            let again = Endpoint(Endpoint(host: endpoint.host, port: endpoint.port).description)
-            precondition(again == endpoint, "an endpoint did not come back")
-        }
         _ = try? reader.value(.text("node.name", default: nil, "a text"))
         _ = try? reader.value(.text("node.secret", default: "", "a secret"))
         _ = reader.printed

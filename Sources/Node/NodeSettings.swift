@@ -73,6 +73,12 @@ package struct NodeSettings: Sendable {
         in: 8...65_536,
         "The store's block cache"
     )
+    package static let recordCacheMegabytes = SettingKey<Int>.integer(
+        "node.records.megabytes",
+        default: 512,
+        in: 8...65_536,
+        "Records of users and of who follows whom where that are kept in memory, over all partitions"
+    )
     package static let memtableMegabytes = SettingKey<Int>.integer(
         "store.memtable.megabytes",
         default: 64,
@@ -127,11 +133,11 @@ package struct NodeSettings: Sendable {
         in: 16...1_000_000,
         "Requests of one partition that may be under way or waiting; more are refused as BUSY"
     )
-    package static let outboxLetters = SettingKey<Int>.integer(
+    package static let outboxMessages = SettingKey<Int>.integer(
         "partition.outbox",
         default: 1_000_000,
         in: 1_000...100_000_000,
-        "Letters that may wait for one partition that is away; beyond, writes of their sender are refused"
+        "Messages that may wait for one partition that is away; beyond, writes of their sender are refused"
     )
     package static let diskReserveMegabytes = SettingKey<Int>.integer(
         "node.disk.reserve.megabytes",
@@ -161,10 +167,11 @@ package struct NodeSettings: Sendable {
     package let logQueueBytes: Int
     package let cacheBytes: Int
     package let memtableBytes: Int
-    package let partitions: PartitionSettings
+    package let recordCacheBytes: Int
+    private let partitions: PartitionSettings
     package let idleMilliseconds: UInt64
     package let inFlight: Int
-    package let outboxLetters: Int
+    package let outboxMessages: Int
     package let diskReserveBytes: UInt64
     package let slowMilliseconds: Int
 
@@ -185,6 +192,7 @@ package struct NodeSettings: Sendable {
         logQueueBytes = try reader.value(NodeSettings.logQueueMegabytes) << 20
         cacheBytes = try reader.value(NodeSettings.cacheMegabytes) << 20
         memtableBytes = try reader.value(NodeSettings.memtableMegabytes) << 20
+        recordCacheBytes = try reader.value(NodeSettings.recordCacheMegabytes) << 20
         var partitions = PartitionSettings()
         partitions.listCap = try reader.value(NodeSettings.listCap)
         partitions.largestFollowing = try reader.value(NodeSettings.largestFollowing)
@@ -195,9 +203,16 @@ package struct NodeSettings: Sendable {
         self.partitions = partitions
         idleMilliseconds = UInt64(try reader.value(NodeSettings.idleSeconds)) * 1_000
         inFlight = try reader.value(NodeSettings.inFlight)
-        outboxLetters = try reader.value(NodeSettings.outboxLetters)
+        outboxMessages = try reader.value(NodeSettings.outboxMessages)
         diskReserveBytes = UInt64(try reader.value(NodeSettings.diskReserveMegabytes)) << 20
         slowMilliseconds = try reader.value(NodeSettings.slowMilliseconds)
+    }
+
+    /// The settings of one of `count` partitions that share the node's memory.
+    package func partition(amongst count: Int) -> PartitionSettings {
+        var partition = partitions
+        partition.recordCacheBytes = recordCacheBytes / max(1, count)
+        return partition
     }
 
     /// The durability as an operator writes it.

@@ -93,7 +93,7 @@ final class PartitionHost {
     func replica(of partition: PartitionID) -> Replica? { byID[partition] }
 
     /// Letters that may wait for one destination.
-    var outboxLimit: Int { settings.outboxLetters }
+    var outboxLimit: Int { settings.outboxMessages }
 
     /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
     func isPossible(_ receipt: MailReceipt, at destination: PartitionID) -> Bool {
@@ -172,23 +172,34 @@ final class PartitionHost {
         guard map.version > self.map.version, let layout = map.layout else { return }
         self.map = map
         links.follow(map)
-        for partition in map.partitions(of: node) where isOurs(partition) && byID[partition] == nil {
+        let all = map.partitions(of: node)
+        for partition in all where isOurs(partition) && byID[partition] == nil {
             if let failure = stopped[partition] {
                 partitionStopped(partition, failure)
                 continue
             }
-            open(partition, epoch: map.configurations[Int(partition.rawValue)].epoch, layout)
+            open(
+                partition,
+                epoch: map.configurations[Int(partition.rawValue)].epoch,
+                layout,
+                settings.partition(amongst: all.count)
+            )
         }
         tellOthers()
     }
 
-    private func open(_ id: PartitionID, epoch: UInt64, _ layout: PartitionLayout) {
+    private func open(
+        _ id: PartitionID,
+        epoch: UInt64,
+        _ layout: PartitionLayout,
+        _ partitionSettings: PartitionSettings
+    ) {
         do throws(PartitionFailure) {
             let partition = try Partition(
                 id: id,
                 layout: layout,
                 database: database,
-                settings: settings.partitions,
+                settings: partitionSettings,
                 incarnation: UInt64.random(in: 1...UInt64.max)
             )
             // After `Recovery` there is nothing left to do, unless the log has lost all entries of the partition.
@@ -266,6 +277,7 @@ final class PartitionHost {
         deadline: NIODeadline,
         _ completion: @escaping (References.Results) -> Void
     ) {
+        guard !queries.isEmpty else { return completion([]) }
         let gathering = Gathering(count: queries.count, completion)
         var byNode: [NodeID: [Int]] = [:]
         for (index, query) in queries.enumerated() {

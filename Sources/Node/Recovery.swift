@@ -78,7 +78,7 @@ struct Recovery {
                 id: record.partition,
                 layout: layout,
                 database: database,
-                settings: settings.partitions,
+                settings: settings.partition(amongst: Int(layout.count)),
                 incarnation: 0
             )
             partitions[record.partition] = partition

@@ -26,7 +26,7 @@ extension Partition {
                 let record: UserRecord = try decode(value)
                 if !record.isDeleted { items.append(.user(record.view(UserID(id)))) }
             }
-            last = DumpPosition(first: id, second: 0)
+            last = DumpPosition(first: id, second: nil)
             iterator.seek(to: keys.of(.user, id + 1))
         }
         return Page(items: items, next: last)
@@ -37,7 +37,14 @@ extension Partition {
         var items: [DumpItem] = []
         var last: DumpPosition?
         var iterator = database.scan(prefix: keys.of(.user))
-        if let after = query.after { iterator.seek(to: keys.of(.following, after.first, after.second) + [0]) }
+        if let after = query.after {
+            // Without a second id the page before ended in front of the user's edges, that to user 0 among them.
+            switch after.second {
+            case nil: iterator.seek(to: keys.of(.following, after.first))
+            case UserID.largestRawValue: iterator.seek(to: keys.of(.user, after.first + 1))
+            case let author?: iterator.seek(to: keys.of(.following, after.first, author) + [0])
+            }
+        }
         for _ in 0..<query.count {
             guard let (key, value) = try iterator.nextPair() else { return Page(items: items, next: nil) }
             let follower = try Keys.firstInteger(key)
@@ -45,17 +52,26 @@ extension Partition {
             if key.starts(with: edges) {
                 let edge: EdgeRecord = try decode(value)
                 let author = UserID(try Keys.integer(key))
-                items.append(.follow(follower: UserID(follower), author: author, since: edge.time))
+                if try hasNotLeft(author) {
+                    items.append(.follow(follower: UserID(follower), author: author, since: edge.time))
+                }
                 last = DumpPosition(first: follower, second: author.rawValue)
             } else if key.count < edges.count {
-                last = DumpPosition(first: follower, second: 0)
-                iterator.seek(to: edges)
+                let record: UserRecord = try decode(value)
+                last = DumpPosition(first: follower, second: record.isDeleted ? UserID.largestRawValue : nil)
+                iterator.seek(to: record.isDeleted ? keys.of(.user, follower + 1) : edges)
             } else {
                 last = DumpPosition(first: follower, second: UserID.largestRawValue)
                 iterator.seek(to: keys.of(.user, follower + 1))
             }
         }
         return Page(items: items, next: last)
+    }
+
+    /// False for a user of this partition who is deleted: their followers' edges go later, in slices.
+    private func hasNotLeft(_ author: UserID) throws(PartitionFailure) -> Bool {
+        guard layout.partition(of: author) == id else { return true }
+        return try user(author) != nil
     }
 
     private func dumpTweets(_ query: DumpQuery) throws(PartitionFailure) -> Page<DumpItem, DumpPosition> {
@@ -66,7 +82,7 @@ extension Partition {
         for _ in 0..<query.count {
             guard let (key, value) = try iterator.nextPair() else { return Page(items: items, next: nil) }
             let id = TweetID(try Keys.integer(key))
-            last = DumpPosition(first: id.rawValue, second: 0)
+            last = DumpPosition(first: id.rawValue, second: nil)
             let record: TweetRecord = try decode(value)
             guard !record.isDeleted, try user(record.author) != nil else { continue }
             items.append(.tweet(record.view(id), replyToAuthor: record.replyToAuthor))

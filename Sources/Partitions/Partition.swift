@@ -23,9 +23,9 @@ package final class Partition {
     let inbox: Inbox
     let homeLists: HomeLists
     let localFollowers: LocalFollowers
-    var presences = RecordCache<UserID, AuthorPresence>(limit: 200_000)
-    var users = RecordCache<UserID, UserRecord>(limit: 65_536)
-    var subscriberSets = RecordCache<UserID, SubscriberSet>(limit: 65_536)
+    var presences: BoundedCache<UserID, AuthorPresence>
+    var users: BoundedCache<UserID, UserRecord>
+    var subscriberSets: BoundedCache<UserID, SubscriberSet>
     /// While the log is replayed.
     var replayed = ReplayedEntries()
     var pulledAuthors: Set<UserID>
@@ -63,6 +63,10 @@ package final class Partition {
         inbox = try Inbox(database: database, keys: keys)
         homeLists = try HomeLists(database: database, keys: keys, settings: settings)
         localFollowers = LocalFollowers(database: database, keys: keys, limit: settings.followerCacheEntries)
+        // A partition has most presences: one of each author whom anybody in it follows.
+        presences = BoundedCache(limit: settings.recordCacheBytes / 2) { _ in AuthorPresence.memory }
+        users = BoundedCache(limit: settings.recordCacheBytes / 4) { $0.memory }
+        subscriberSets = BoundedCache(limit: settings.recordCacheBytes / 4) { $0.memory }
         pulledAuthors = try Partition.users(under: keys.of(.pullState), in: database)
         pendingDeletions = try Partition.users(under: keys.of(.deletion), in: database)
     }

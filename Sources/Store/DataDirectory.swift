@@ -4,8 +4,8 @@ internal import Glibc
 ///
 /// Holds the lock as long as it lives.
 package final class DataDirectory: Sendable {
-    /// The format this software writes. Older ones are read; newer ones are refused.
-    package static let format = 1
+    /// The format this software writes. Others are refused.
+    package static let format = 2
 
     package let path: String
     private let lock: Int32
@@ -83,8 +83,8 @@ package final class DataDirectory: Sendable {
         guard let found = Int(text.prefix { $0.isNumber }), found > 0 else {
             throw .notADataDirectory("\(path)/FORMAT holds no format number: not a data directory of ours, or damaged")
         }
-        guard found <= DataDirectory.format else {
-            throw .newerFormat(found: found, supported: DataDirectory.format)
+        guard found == DataDirectory.format else {
+            throw .otherFormat(found: found, supported: DataDirectory.format)
         }
     }
 

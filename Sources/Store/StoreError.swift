@@ -3,7 +3,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Another process holds the data directory. Give up.
     case locked(path: String)
     /// The directory was written by a newer version of the software. Give up, or upgrade.
-    case newerFormat(found: Int, supported: Int)
+    case otherFormat(found: Int, supported: Int)
     /// The directory's own files are not what this software writes. Give up.
     case notADataDirectory(String)
     /// Bytes on disk are not what was written. The partition concerned must stop; refill it from a peer.
@@ -18,8 +18,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .locked(let path): "data directory \(path) is in use by another process"
-        case .newerFormat(let found, let supported):
-            "data directory has format \(found); this version reads formats up to \(supported)"
+        case .otherFormat(let found, let supported):
+            "data directory has format \(found); this version reads format \(supported)"
         case .notADataDirectory(let message): message
         case .corruption(let message), .outOfSpace(let message), .inputOutput(let message), .other(let message): message
         }

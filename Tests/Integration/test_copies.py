@@ -87,12 +87,34 @@ def test_a_dump_loads_back_to_an_equal_cluster(own, tmp_path):
     new = copy.client().execute_command("TWEET.POST", 7, "new")
     assert int(new) > max(map(int, tweets))
     assert pages(copy.client(), "TIMELINE.USER", 7, "IDS")[0] == new
+    # A note of one cluster says nothing of another.
+    refused = load(original, file)
+    assert refused.returncode == 1 and "is of a load into another cluster" in refused.stderr
     # Loaded once more, nothing changes.
     (tmp_path / "dump.jsonl.loaded").unlink()
     before = view(copy.client(), tweets)
     done = load(copy, file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert view(copy.client(), tweets) == before
+
+
+def test_a_dump_into_a_slow_pipe_has_whole_lines(own, tmp_path):
+    cluster = own(partitions=8)
+    client = cluster.client()
+    for user in range(200):
+        client.execute_command("USER.CREATE", f"user{user}", "ID", user, "BIO", "b" * 100)
+    for number in range(4_000):
+        client.execute_command("TWEET.POST", number % 200, f"{number} " + "x" * 200)
+    process = subprocess.Popen([BIN / "rookery", "dump", "--router", f"127.0.0.1:{cluster.port}"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Read in pieces that end within lines, by one who is slower than the writers.
+    text = b""
+    while piece := process.stdout.read(5_000):
+        text += piece
+    assert process.wait() == 0
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == 4_200
+    assert {int(line["tweet"]["text"].split()[0]) for line in lines if "tweet" in line} == set(range(4_000))
 
 
 def test_a_dump_of_other_partitions_is_refused(own, tmp_path):

@@ -132,15 +132,17 @@ def test_a_torn_tail_is_cut_off_with_a_warning(own):
     assert cluster.client().execute_command("TIMELINE.USER", 1, "IDS")[1] == [tweet]
 
 
-def test_a_data_directory_is_used_once_and_newer_formats_are_refused(own):
+def test_a_data_directory_is_used_once_and_other_formats_are_refused(own):
     cluster = own(nodes=1, partitions=1)
     code, output = node_output(cluster)
     assert code != 0 and "is in use by another process" in output
     cluster.kill("node1")
-    (cluster.directory / "node1" / "FORMAT").write_text("99\n")
-    code, output = node_output(cluster)
-    assert code != 0 and "has format 99; this version reads formats up to 1" in output
-    (cluster.directory / "node1" / "FORMAT").write_text("1\n")
+    own_format = (cluster.directory / "node1" / "FORMAT").read_text()
+    for other in ("99", "1"):
+        (cluster.directory / "node1" / "FORMAT").write_text(other + "\n")
+        code, output = node_output(cluster)
+        assert code != 0 and f"has format {other}; this version reads format {own_format.strip()}" in output
+    (cluster.directory / "node1" / "FORMAT").write_text(own_format)
     cluster.start("node1")
 
 
@@ -206,13 +208,25 @@ def test_load(own, tmp_path):
     client = cluster.client()
     assert len(pages(client, "FOLLOWING", 3)) == 39
     eventually(lambda: len(pages(client, "TIMELINE.HOME", 3, "IDS", count=200)) == 400)
-    # Again, as after an interruption: nothing is done twice.
-    assert "done before" in load().stdout
+    # Again, as after an interruption: nothing is done twice, and what was wrong still is.
+    done = load()
+    assert "done before" in done.stdout and "3 lines had errors when they were loaded before" in done.stdout
+    assert done.returncode == 1
     (tmp_path / "tweets.jsonl.loaded").unlink()
     (tmp_path / "follows.tsv.loaded").unlink()
     assert "1560 lines loaded" in load().stdout
     assert len(pages(client, "TIMELINE.USER", 3, "IDS")) == 10
     assert fields(client.execute_command("USER.GET", 3)[0])["followers"] == 39
+    # A bad line takes none of its user's others out of their order.
+    lines = [(1_000, 2_000 + number) for number in range(150)]
+    lines[5] = (1_000, 1_000)
+    follows.write_text("".join(f"{a}\t{b}\n" for a, b in lines))
+    done = load()
+    assert done.returncode == 1
+    assert "follows.tsv has changed since" in done.stderr and "remove it to load the file from its first line" in done.stderr
+    (tmp_path / "follows.tsv.loaded").unlink()
+    assert "149 lines loaded, 0 done before, 1 with errors" in load().stdout
+    assert pages(client, "FOLLOWING", 1_000, count=50) == [str(b) for _, b in reversed(lines) if b != 1_000]
 
 
 def test_bench_checks_what_it_measures(own, tmp_path):

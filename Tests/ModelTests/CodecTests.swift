@@ -112,10 +112,51 @@ import Testing
         }
     }
 
+    @Test func dumpsComeBack() throws {
+        let user = User(
+            id: UserID(1),
+            username: "alice",
+            displayName: "Alice",
+            bio: "about",
+            createdAt: 5,
+            followers: 1,
+            following: 2,
+            tweets: 3
+        )
+        let tweet = Tweet(
+            id: TweetID(7),
+            author: UserID(1),
+            text: "text",
+            replyTo: TweetID(6),
+            quoteOf: nil,
+            replies: 0
+        )
+        let items: [DumpItem] = [
+            .user(user), .follow(follower: UserID(1), author: UserID(2), since: 3),
+            .tweet(tweet, replyToAuthor: UserID(9)),
+        ]
+        let positions = [DumpPosition(first: 1, second: nil), DumpPosition(first: 1, second: 0)]
+        for position in positions {
+            let answer = Answer.dump(Page(items: items, next: position))
+            #expect(try Answer(decoding: answer.encoded()) == answer)
+            for kind in DumpQuery.Kind.allCases {
+                let query = Query.dump(DumpQuery(kind: kind, count: 10, after: position))
+                #expect(try Query(decoding: query.encoded()) == query)
+            }
+        }
+        let known = Answer.existence(users: [KnownUser(id: UserID(1), hasPosted: true)], authors: [nil, UserID(4)])
+        #expect(try Answer(decoding: known.encoded()) == known)
+    }
+
+    @Test func anEmptyFollowIsRefused() throws {
+        let bytes = LogEntry(time: 1, mintedID: 0, command: .follow(Follow(follower: UserID(1), authors: []))).encoded()
+        #expect(throws: BinaryDecodingError.invalid("follow of 0 authors")) { try LogEntry(decoding: bytes) }
+    }
+
     @Test func aNewerCommandIsRefusedByName() throws {
         var bytes = Command.continueDeletion(UserID(1)).encoded()
-        bytes[0] = 2
-        #expect(throws: BinaryDecodingError.newerVersion(2)) { try Command(decoding: bytes) }
+        bytes[0] = 99
+        #expect(throws: BinaryDecodingError.newerVersion(99)) { try Command(decoding: bytes) }
     }
 
     @Test func cursorsAreOursAndOfThisList() throws {

@@ -32,6 +32,7 @@ struct TimelineProperty {
         settings.pullThreshold = 4
         settings.largestFollowing = 30
         settings.followerCacheEntries = 40
+        settings.recordCacheBytes = 3_000
         settings.largestHomeLists = 8
         settings.tailEntries = 5
         settings.largestTails = 15

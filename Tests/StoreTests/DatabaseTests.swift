@@ -133,7 +133,9 @@ import Testing
         #expect(throws: StoreError.locked(path: path)) { try DataDirectory(path: path) }
         try first?.replaceFile("FORMAT", with: Array("7\n".utf8))
         first = nil
-        #expect(throws: StoreError.newerFormat(found: 7, supported: 1)) { try DataDirectory(path: path) }
+        #expect(throws: StoreError.otherFormat(found: 7, supported: DataDirectory.format)) {
+            try DataDirectory(path: path)
+        }
     }
 
     @Test func aDatabaseIsOpenedOnce() throws {

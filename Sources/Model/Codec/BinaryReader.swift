@@ -142,7 +142,8 @@ public struct BinaryReader {
     ) throws(BinaryDecodingError) -> [Element] {
         let count = try readCount(elementSize: elementSize)
         var values: [Element] = []
-        values.reserveCapacity(count)
+        // Elements are larger in memory than on the wire, and the count may be a lie.
+        values.reserveCapacity(min(count, 4_096))
         for _ in 0..<count {
             values.append(try body(&self))
         }

@@ -100,7 +100,7 @@ extension IdempotencyKey: BinaryCodable {
 
 extension Command: BinaryCodable {
     /// Bumped with every change of the form of an existing command; new commands get new kinds.
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     private enum Kind: UInt8 {
         case createUser = 1

@@ -58,7 +58,9 @@ extension Follow: BinaryCodable {
                 try reader.read()
             }
         )
-        guard authors.count <= Follow.largestCount else { throw .invalid("follow of \(authors.count) authors") }
+        guard (1...Follow.largestCount).contains(authors.count) else {
+            throw .invalid("follow of \(authors.count) authors")
+        }
     }
 }
 

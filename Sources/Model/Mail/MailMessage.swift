@@ -36,6 +36,8 @@ extension MailMessage {
     /// About how many bytes it has on the wire.
     public var size: Int {
         switch self {
+        case .createUser(let name, _), .userCreated(let name, _), .reserveName(let name), .nameReserved(let name, _):
+            64 + name.username.text.utf8.count + name.displayName.utf8.count + name.bio.utf8.count
         case .backfill(_, _, let list): 64 + list.entries.count * ListEntry.storedSize
         default: 64
         }

@@ -29,10 +29,10 @@ public enum DumpItem: Hashable, Sendable {
 /// A place in a dump: the ids of the last record looked at, each from 0 to 2^63 - 1.
 public struct DumpPosition: Hashable, Sendable {
     public let first: UInt64
-    /// 0 where an item has one id.
-    public let second: UInt64
+    /// Nil where an item has one id, and in front of all items that begin with `first`.
+    public let second: UInt64?
 
-    public init(first: UInt64, second: UInt64) {
+    public init(first: UInt64, second: UInt64?) {
         self.first = first
         self.second = second
     }
@@ -59,11 +59,13 @@ extension DumpQuery: BinaryCodable {
 extension DumpPosition: BinaryCodable {
     public func encode(into writer: inout BinaryWriter) {
         writer.write(UserID(first))
-        writer.write(UserID(second))
+        writer.writeOptional(second) { $0.write(UserID($1)) }
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        self.init(first: try reader.readUser().rawValue, second: try reader.readUser().rawValue)
+        let first = try reader.readUser().rawValue
+        let second = try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readUser().rawValue }
+        self.init(first: first, second: second)
     }
 }
 

@@ -6,27 +6,33 @@ struct EntryMail {
     struct Gathered {
         let destinations: [PartitionID]
         var messages: [MailMessage]
+        var bytes: Int
     }
 
     /// Taking a letter is one step of applying an entry, so it must not be long.
     private static let largestLetter = 256
+    /// About the most bytes of a letter of more than one message.
+    private static let largestLetterBytes = 256 << 10
 
     private var letters: [Gathered] = []
     /// The last letter for each destination: a message must not overtake another.
     private var last: [PartitionID: Int] = [:]
 
     mutating func append(_ message: MailMessage, to destinations: [PartitionID]) {
+        let size = message.size
         if let first = destinations.first, let index = last[first],
             letters[index].destinations == destinations, letters[index].messages.count < EntryMail.largestLetter,
+            letters[index].bytes + size <= EntryMail.largestLetterBytes,
             destinations.allSatisfy({ last[$0] == index })
         {
             letters[index].messages.append(message)
+            letters[index].bytes += size
             return
         }
         for destination in destinations {
             last[destination] = letters.count
         }
-        letters.append(Gathered(destinations: destinations, messages: [message]))
+        letters.append(Gathered(destinations: destinations, messages: [message], bytes: size))
     }
 
     /// The letters, in order. There are none afterwards.

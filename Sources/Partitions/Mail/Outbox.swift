@@ -20,12 +20,15 @@ package final class Outbox {
         var acknowledged: UInt64 = 0
         var lastSequence: UInt64 = 0
         var waiting: Deque<Waiting> = []
+        /// In all letters that wait.
+        var waitingMessages = 0
 
         /// - Returns: whether the destination has not taken it yet.
         mutating func enqueue(_ messages: [MailMessage], sequence: UInt64) -> Bool {
             let isUntaken = sequence > acknowledged
             if isUntaken {
                 waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, messages: messages))
+                waitingMessages += messages.count
             }
             lastSequence = max(lastSequence, sequence)
             return isUntaken
@@ -34,9 +37,11 @@ package final class Outbox {
         /// - Returns: the sequences of the letters that were waiting and are taken now.
         mutating func take(upTo sequence: UInt64) -> [UInt64] {
             acknowledged = sequence
-            let taken = waiting.prefix { $0.sequence <= sequence }.map(\.sequence)
-            waiting.removeFirst(taken.count)
-            return taken
+            let taken = waiting.prefix { $0.sequence <= sequence }
+            waitingMessages -= taken.reduce(0) { $0 + $1.messages.count }
+            let sequences = taken.map(\.sequence)
+            waiting.removeFirst(sequences.count)
+            return sequences
         }
     }
 
@@ -91,9 +96,9 @@ package final class Outbox {
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
     package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
 
-    /// A destination for which more than `limit` letters wait, if there is one.
+    /// A destination for which more than `limit` messages wait, if there is one.
     package func fullDestination(limit: Int) -> PartitionID? {
-        streams.first { $0.value.waiting.count > limit }?.key
+        streams.first { $0.value.waitingMessages > limit }?.key
     }
 
     /// Whether a destination's receipt can be true: neither ahead of what was written, nor behind what it has

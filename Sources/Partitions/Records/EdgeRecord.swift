@@ -15,6 +15,9 @@ struct AuthorPresence: Equatable {
     var isActive: Bool
     /// How many users of this partition follow the author.
     var followers: UInt64
+
+    /// About what one takes in memory with its key, in bytes.
+    static let memory = 64
 }
 
 /// The partitions that are subscribed to an author, in the author's partition.
@@ -28,6 +31,9 @@ struct SubscriberSet: Equatable {
     private var subscriptions: [Subscription] = []
 
     var partitions: [PartitionID] { subscriptions.map(\.partition) }
+
+    /// About what it takes in memory with its key, in bytes.
+    var memory: Int { 64 + 32 + 16 * subscriptions.count }
 
     mutating func begin(_ partition: PartitionID, generation: LogIndex) {
         end(partition)

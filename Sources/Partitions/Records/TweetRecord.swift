@@ -16,6 +16,23 @@ struct TweetRecord: Equatable {
     }
 }
 
+/// How many replies came before the tweet that they reply to, which may be restored yet.
+struct ReplyCount: BinaryCodable {
+    var value: UInt64
+
+    init(value: UInt64) {
+        self.value = value
+    }
+
+    func encode(into writer: inout BinaryWriter) {
+        writer.writeVariable(value)
+    }
+
+    init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        value = try reader.readVariable()
+    }
+}
+
 extension TweetRecord: BinaryCodable {
     func encode(into writer: inout BinaryWriter) {
         writer.write(author)

@@ -18,6 +18,9 @@ struct UserRecord: Equatable {
     /// A new name that is being reserved, with the rest of the update that waits for it.
     var pendingRename: PendingRename?
 
+    /// About what it takes in memory with its key, in bytes.
+    var memory: Int { 320 + displayName.utf8.count + bio.utf8.count }
+
     func view(_ id: UserID) -> User {
         User(
             id: id,

@@ -46,8 +46,9 @@ struct Keys {
         prefix = [UInt8(partition.rawValue >> 8), UInt8(truncatingIfNeeded: partition.rawValue)]
     }
 
+    /// - Parameter kind: the first of its family, whose keys all begin so.
     func of(_ kind: KeyKind) -> [UInt8] {
-        [prefix[0], prefix[1], kind.rawValue]
+        [prefix[0], prefix[1], kind.family.rawValue]
     }
 
     func of(_ kind: KeyKind, _ first: UInt64) -> [UInt8] {

@@ -5,9 +5,7 @@ internal import Store
 final class LocalFollowers {
     private let database: Database
     private let keys: Keys
-    private let limit: Int
-    private var cached: [UserID: [UserID]] = [:]
-    private var cachedCount = 0
+    private var cached: BoundedCache<UserID, [UserID]>
     /// What the entry being applied has changed and the database does not have yet.
     private var uncommitted: [(author: UserID, follower: UserID, isInserted: Bool)] = []
 
@@ -15,7 +13,8 @@ final class LocalFollowers {
     init(database: Database, keys: Keys, limit: Int) {
         self.database = database
         self.keys = keys
-        self.limit = limit
+        // An array of nothing takes memory too.
+        cached = BoundedCache(limit: limit) { $0.count + 4 }
     }
 
     /// The author's followers here. Reads the edges where the array is not in memory.
@@ -30,9 +29,7 @@ final class LocalFollowers {
             followers.removeAll { $0 == change.follower }
             if change.isInserted { followers.append(change.follower) }
         }
-        makeRoom(for: followers.count)
         cached[author] = followers
-        cachedCount += followers.count
         return followers
     }
 
@@ -43,31 +40,23 @@ final class LocalFollowers {
 
     func insert(_ follower: UserID, of author: UserID) {
         uncommitted.append((author, follower, true))
-        guard cached[author] != nil else { return }
-        cached[author, default: []].append(follower)
-        cachedCount += 1
+        // Taken out of the cache while it changes, so that the array is not copied.
+        guard var followers = cached.remove(author) else { return }
+        followers.append(follower)
+        cached[author] = followers
     }
 
     func remove(_ follower: UserID, of author: UserID) {
         uncommitted.append((author, follower, false))
-        // Taken out of the dictionary while it changes, so that the array is not copied.
-        guard var followers = cached.removeValue(forKey: author) else { return }
+        guard var followers = cached.remove(author) else { return }
         if let position = followers.firstIndex(of: follower) {
             followers.swapAt(position, followers.count - 1)
             followers.removeLast()
-            cachedCount -= 1
         }
         cached[author] = followers
     }
 
     func forget(_ author: UserID) {
-        cachedCount -= cached.removeValue(forKey: author)?.count ?? 0
-    }
-
-    /// Any array may go: it is read again when its author posts.
-    private func makeRoom(for count: Int) {
-        while cachedCount + count > limit, let victim = cached.keys.first {
-            forget(victim)
-        }
+        cached.remove(author)
     }
 }

@@ -27,7 +27,7 @@ extension Partition {
             let what = "tweet \(tweet) is not of partition \(id), where its author is: it comes from another cluster "
             return .refused(.invalid(what + "with another number of partitions"))
         }
-        guard Snowflake.time(of: tweet.rawValue) <= current.time / 1000 + Partition.largestAdvance else {
+        guard command.isOfThePast(at: current.time) else {
             return .refused(.invalid("tweet \(tweet) has an id of the future"))
         }
         if let there: TweetRecord = try transaction.record(keys.of(.tweet, tweet.rawValue)) {
@@ -43,24 +43,27 @@ extension Partition {
                 replyTo: command.replyTo,
                 replyToAuthor: command.replyToAuthor,
                 quoteOf: command.quote,
-                replies: try repliesWaiting(for: tweet)
+                replies: try takeReplies(of: tweet)
             ),
             by: author
         )
         return .done(.integer(1))
     }
 
-    /// How far the clocks of two clusters may be apart, in milliseconds.
-    private static let largestAdvance: Milliseconds = 60_000
+    /// Takes the number of replies that have come here before their parent.
+    private func takeReplies(of tweet: TweetID) throws(PartitionFailure) -> UInt64 {
+        let key = keys.of(.reply, tweet.rawValue)
+        guard let count: ReplyCount = try transaction.record(key) else { return 0 }
+        transaction.delete(key)
+        return count.value
+    }
 
-    /// Replies that have come here before the tweet.
-    private func repliesWaiting(for tweet: TweetID) throws(PartitionFailure) -> UInt64 {
-        var count: UInt64 = 0
-        try database.forEach(prefix: keys.of(.reply, tweet.rawValue)) { _, _ in
-            count += 1
-            return true
-        }
-        return count
+    /// Counts a reply whose parent is not here: it may be restored later.
+    private func changeReplies(ofAbsent tweet: TweetID, isAdded: Bool) throws(PartitionFailure) {
+        let key = keys.of(.reply, tweet.rawValue)
+        var count = try transaction.record(key) ?? ReplyCount(value: 0)
+        count.value = isAdded ? count.value + 1 : count.value - min(1, count.value)
+        transaction.put(key, count)
     }
 
     private func add(_ tweet: TweetID, _ record: TweetRecord, by author: UserRecord) throws(PartitionFailure) {
@@ -130,8 +133,9 @@ extension Partition {
         } else {
             transaction.delete(replyKey)
         }
-        // A tweet that is not there may be restored after its reply.
-        guard var record: TweetRecord = try transaction.record(key) else { return }
+        guard var record: TweetRecord = try transaction.record(key) else {
+            return try changeReplies(ofAbsent: parent, isAdded: isAdded)
+        }
         record.replies = isAdded ? record.replies + 1 : record.replies - min(1, record.replies)
         transaction.put(key, record)
     }
@@ -193,5 +197,15 @@ extension Partition {
         let next = hasMore ? items.last : nil
         guard withTexts else { return .success(.timeline(Page(items: items, next: next))) }
         return .success(.timelineWithTexts(Page(items: try views(of: items).compactMap { $0 }, next: next)))
+    }
+}
+
+extension RestoreTweet {
+    /// How far the clocks of two clusters may be apart, in milliseconds.
+    private static let largestAdvance: Milliseconds = 60_000
+
+    /// Whether a cluster whose time is `time` can have a tweet with such an id.
+    func isOfThePast(at time: Microseconds) -> Bool {
+        Snowflake.time(of: tweet.rawValue) <= time / 1000 + RestoreTweet.largestAdvance
     }
 }

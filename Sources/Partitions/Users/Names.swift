@@ -32,13 +32,12 @@ extension Partition {
     /// Mail: the user's partition has created the user, or has that id already.
     func finishCreation(_ reservation: NameReservation, accepted: Bool) throws(PartitionFailure) {
         let key = keys.of(.name, reservation.username.folded.utf8)
-        guard var record: NameRecord = try transaction.record(key), let creation = record.creation,
+        guard let record: NameRecord = try transaction.record(key), let creation = record.creation,
             record.reservation == reservation
         else { return }
         let result: Result<Answer, Refusal>
         if accepted {
-            record.creation = nil
-            transaction.put(key, record)
+            transaction.put(key, NameRecord(reservation: reservation.withoutProfile, creation: nil))
             result = .success(.users([reservation.newUser(createdAt: creation.createdAt)]))
         } else if creation.isIDRequested {
             transaction.delete(key)
@@ -76,7 +75,7 @@ extension Partition {
         let key = keys.of(.name, reservation.username.folded.utf8)
         let isFree = try !transaction.contains(key)
         if isFree {
-            transaction.put(key, NameRecord(reservation: reservation, creation: nil))
+            transaction.put(key, NameRecord(reservation: reservation.withoutProfile, creation: nil))
         }
         try send(.nameReserved(reservation, accepted: isFree), to: [source])
     }
@@ -106,6 +105,11 @@ extension Partition {
 }
 
 extension NameReservation {
+    /// What is kept of it beside the name: the profile is the user's, and changes.
+    fileprivate var withoutProfile: NameReservation {
+        NameReservation(username: username, user: user, displayName: "", bio: "", version: version)
+    }
+
     /// The user as they are just after their creation.
     fileprivate func newUser(createdAt: Milliseconds) -> User {
         User(

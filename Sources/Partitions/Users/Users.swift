@@ -75,8 +75,8 @@ extension Partition {
         let reservation = NameReservation(
             username: username,
             user: command.user,
-            displayName: record.displayName,
-            bio: record.bio,
+            displayName: "",
+            bio: "",
             version: current.index
         )
         try send(.reserveName(reservation), to: [layout.partition(ofFoldedName: username.folded)])

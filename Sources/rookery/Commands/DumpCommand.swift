@@ -13,8 +13,8 @@ struct DumpCommand: AsyncParsableCommand {
         abstract: "Writes a cluster's users, follows and tweets as JSON lines.",
         discussion: """
             'rookery load --dump FILE' makes another cluster, with as many partitions, equal: ids, names, times, the order \
-            of follows and what replies refer to are kept. What is written while the dump runs may be in it or not. Keys of \
-            retries are not in it.
+            of follows and what replies refer to are kept. Not in it: what was deleted, keys of retries. What is written while \
+            the dump runs may be in it or not: let nobody write where the copy has to be exact.
             """
     )
 
@@ -42,8 +42,11 @@ struct DumpCommand: AsyncParsableCommand {
         let summary = try await ClusterDump(stream: stream, output: file).write()
         try file.synchronize()
         try file.close()
-        try? FileManager.default.removeItem(atPath: output)
-        try FileManager.default.moveItem(atPath: part, toPath: output)
+        // How far an older dump of this name was loaded says nothing of this one.
+        try? FileManager.default.removeItem(atPath: output + ".loaded")
+        guard rename(part, output) == 0 else {
+            throw ValidationError("\(part) cannot be renamed to \(output): \(String(cString: strerror(errno)))")
+        }
         report(summary)
     }
 
