@@ -83,6 +83,8 @@ final class PartitionHost {
         startedAt = clock.now() / 1000
     }
 
+    /// What may not hold up this loop's requests.
+    private(set) lazy var turns = LoopTurns(eventLoop: eventLoop)
     private lazy var courier = Courier(host: self, logger: logger)
     private(set) lazy var references = References { [unowned self] queries, deadline, completion in
         self.ask(queries, deadline: deadline, completion)

@@ -17,8 +17,6 @@ final class Replica {
     private static let nameRetry = TimeAmount.milliseconds(5)
     /// How often a partition tries again to write to a full store.
     private static let storeRetry = TimeAmount.milliseconds(250)
-    /// How long applying may hold the loop before others have their turn.
-    private static let longestTurn = TimeAmount.milliseconds(1)
     /// About how many messages one log entry takes: an entry is applied in one go, so it must not be long.
     private static let messagesPerEntry = 512
     /// Messages that may be on their way through the log. A source that gets no answer in time sends its letters again:
@@ -275,7 +273,7 @@ final class Replica {
 
     private func applyCommitted() {
         guard failure == nil, stalled == nil, !isApplyScheduled else { return }
-        let end = NIODeadline.now() + Replica.longestTurn
+        let end = NIODeadline.now() + LoopTurns.longest
         while NIODeadline.now() < end {
             guard !inFlight.isEmpty, let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
                 return continueDeletions()
@@ -285,9 +283,8 @@ final class Replica {
             }
             guard isApplied else { return }
         }
-        // Other partitions' turn: a long run of entries must not hold up the loop.
         isApplyScheduled = true
-        host.eventLoop.assumeIsolated().execute {
+        host.turns.add {
             self.isApplyScheduled = false
             self.applyCommitted()
         }
@@ -414,7 +411,7 @@ final class Replica {
             return host.tailsNotDrained(partition.id, error)
         }
         isDraining = true
-        host.eventLoop.assumeIsolated().execute { self.drainNextSlice() }
+        host.turns.add { self.drainNextSlice() }
     }
 
     // MARK: Stopping
