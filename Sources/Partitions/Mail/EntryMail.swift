@@ -1,12 +1,12 @@
-internal import Model
+package import Model
 
 /// What one log entry has to tell other partitions, gathered into letters: a letter costs its sender, its destination
 /// and both their stores more than a message does.
-struct EntryMail {
-    struct Gathered {
-        let destinations: [PartitionID]
-        var messages: [MailMessage]
-        var bytes: Int
+package struct EntryMail {
+    package struct Gathered {
+        package let destinations: [PartitionID]
+        package fileprivate(set) var messages: [MailMessage]
+        fileprivate var bytes: Int
     }
 
     /// Taking a letter is one step of applying an entry, so it must not be long.
@@ -18,7 +18,9 @@ struct EntryMail {
     /// The last letter for each destination: a message must not overtake another.
     private var last: [PartitionID: Int] = [:]
 
-    mutating func append(_ message: MailMessage, to destinations: [PartitionID]) {
+    package init() {}
+
+    package mutating func append(_ message: MailMessage, to destinations: [PartitionID]) {
         let size = message.size
         if let first = destinations.first, let index = last[first],
             letters[index].destinations == destinations, letters[index].messages.count < EntryMail.largestLetter,
@@ -36,7 +38,7 @@ struct EntryMail {
     }
 
     /// The letters, in order. There are none afterwards.
-    mutating func takeAll() -> [Gathered] {
+    package mutating func takeAll() -> [Gathered] {
         guard !letters.isEmpty else { return [] }
         defer {
             letters.removeAll(keepingCapacity: true)

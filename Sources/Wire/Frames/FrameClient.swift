@@ -152,8 +152,8 @@ package final class FrameClient {
         Frame(kind: .hello, id: 0, payload: handshake.payload()).write(to: &buffer)
         channel.writeAndFlush(buffer, promise: nil)
         eventLoop.assumeIsolated().scheduleTask(in: FrameClient.greetingDeadline) {
-            guard case .connecting = self.state else { return }
-            // Whatever listens there is no process of ours, or one that hangs.
+            if case .ready(let ready) = self.state, ready === channel { return }
+            // Whatever listens there is no process of ours, or one that hangs; or nobody needs the connection any more.
             channel.close(promise: nil)
         }
     }
