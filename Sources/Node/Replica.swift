@@ -30,7 +30,7 @@ final class Replica {
     private var progress: ReplicaProgress
     private var inFlight: Deque<(entry: LogEntry, origin: Origin)> = []
     private var actors = ActorQueue<Work>()
-    private var waiters = SettlementWaiters()
+    private var waiters = SettlementWaiters<Write>()
     private var stamp: EntryStamp
     private var isApplyScheduled = false
     private var isDraining = false

@@ -1,15 +1,21 @@
-internal import Model
-internal import NIOCore
-internal import Partitions
+package import Model
+package import NIOCore
+package import Partitions
 
 /// Writes that are applied and wait for what other partitions make of them, each for a limited time.
-struct SettlementWaiters {
-    struct Waiter {
-        let write: Replica.Write
+package struct SettlementWaiters<Write> {
+    package struct Waiter {
+        package let write: Write
         /// What the write is answered when all is settled, or the time is over; nil where it is answered what the
         /// settlement says, and where its outcome is unknown when the time is over.
-        let fallback: Answer?
-        let deadline: NIODeadline
+        package let fallback: Answer?
+        package let deadline: NIODeadline
+
+        package init(write: Write, fallback: Answer?, deadline: NIODeadline) {
+            self.write = write
+            self.fallback = fallback
+            self.deadline = deadline
+        }
     }
 
     private struct Waiting {
@@ -21,7 +27,9 @@ struct SettlementWaiters {
     private var bySettlement: [Settlement: [UInt64]] = [:]
     private var lastNumber: UInt64 = 0
 
-    mutating func add(_ waiter: Waiter, for settlements: [Settlement]) {
+    package init() {}
+
+    package mutating func add(_ waiter: Waiter, for settlements: [Settlement]) {
         lastNumber += 1
         waiting[lastNumber] = Waiting(waiter: waiter, unsettled: Set(settlements))
         for settlement in settlements {
@@ -30,7 +38,7 @@ struct SettlementWaiters {
     }
 
     /// Takes out who has nothing left to wait for when something is settled.
-    mutating func take(_ settlement: Settlement) -> [Waiter] {
+    package mutating func take(_ settlement: Settlement) -> [Waiter] {
         var taken: [Waiter] = []
         for number in bySettlement.removeValue(forKey: settlement) ?? [] {
             waiting[number]?.unsettled.remove(settlement)
@@ -42,7 +50,7 @@ struct SettlementWaiters {
     }
 
     /// Takes out who has waited long enough.
-    mutating func takeExpired(now: NIODeadline) -> [Waiter] {
+    package mutating func takeExpired(now: NIODeadline) -> [Waiter] {
         let expired = waiting.filter { $0.value.waiter.deadline <= now }.sorted { $0.key < $1.key }
         for (number, late) in expired {
             waiting[number] = nil
@@ -54,7 +62,7 @@ struct SettlementWaiters {
         return expired.map(\.value.waiter)
     }
 
-    mutating func takeAll() -> [Waiter] {
+    package mutating func takeAll() -> [Waiter] {
         defer {
             waiting = [:]
             bySettlement = [:]
