@@ -129,7 +129,7 @@ let package = Package(
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Model", "Router"]),
-        tests("NodeTests", ["Model", "Node", "Partitions", "TestSupport"]),
+        tests("NodeTests", ["Model", "Node", "Partitions", "TestSupport", .nioCore]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),
