@@ -80,14 +80,6 @@ package struct UserLine: Codable, Equatable, Sendable {
     package let bio: String
     /// In milliseconds since 1970; nil for a user who begins when loaded.
     package let createdAt: UInt64?
-
-    package init(id: Identifier, username: String, name: String, bio: String, createdAt: UInt64?) {
-        self.id = id
-        self.username = username
-        self.name = name
-        self.bio = bio
-        self.createdAt = createdAt
-    }
 }
 
 /// A follow edge.
@@ -113,22 +105,6 @@ package struct TweetLine: Codable, Equatable, Sendable {
     /// Who wrote the tweet replied to, which may be gone.
     package let replyToAuthor: Identifier?
     package let quote: Identifier?
-
-    package init(
-        id: Identifier?,
-        author: Identifier,
-        text: String,
-        replyTo: Identifier?,
-        replyToAuthor: Identifier?,
-        quote: Identifier?
-    ) {
-        self.id = id
-        self.author = author
-        self.text = text
-        self.replyTo = replyTo
-        self.replyToAuthor = replyToAuthor
-        self.quote = quote
-    }
 }
 
 /// A line of a dump: one of the three.

@@ -49,7 +49,7 @@ enum Texts {
                 try Finding.unless(!error.description.isEmpty, "an error without words")
             }
             guard let endpoint else { continue }
-            let again = Endpoint(endpoint.description)
+            let again = Endpoint(Endpoint(host: endpoint.host, port: endpoint.port).description)
             try Finding.unless(again == endpoint, "the endpoint \(endpoint) came back as \(String(describing: again))")
         }
     }
@@ -73,6 +73,16 @@ enum Texts {
                 let again = (try? JSONEncoder().encode(DumpLine(dumped))).map { String(decoding: $0, as: UTF8.self) }
                 let back = again.flatMap { try? LoadLine.dumped(Substring($0)) }
                 try Finding.unless(back == dumped, "\(dumped) came back as \(String(describing: back))")
+                try Finding.unless(dumped.isOfTheKind(of: dumped), "\(dumped) is not of its own kind")
+                try Finding.unless(
+                    dumped.users.isEmpty || dumped.users.contains(dumped.actor),
+                    "\(dumped) needs others than its actor"
+                )
+            }
+            do throws(LineFault) {
+                _ = try LoadLine.dumped(line)
+            } catch {
+                try Finding.unless(!error.description.isEmpty, "a fault without words")
             }
             guard let loaded = (try? LoadLine.follow(line)) ?? (try? LoadLine.tweet(line)) else { continue }
             try Finding.unless(loaded.users.contains(loaded.actor), "\(loaded) of nobody")
