@@ -14,9 +14,6 @@ final class PlanRunner {
     /// Before asking again after a node has said that it does not serve a partition, or cannot be reached.
     private static let retryPause = TimeAmount.milliseconds(20)
 
-    /// Pages of one home timeline that are under way at a time: nobody scrolls that fast.
-    private static let readsOfOneReader = 4
-
     private let eventLoop: any EventLoop
     private let links: NodeLinks
     private let coordinator: CoordinatorClient
@@ -24,7 +21,6 @@ final class PlanRunner {
     private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
-    private var readers = FairShare<UserID, () -> Void>(limit: PlanRunner.readsOfOneReader)
 
     /// - Parameters:
     ///   - limit: commands under way at one time.
@@ -61,39 +57,23 @@ final class PlanRunner {
             guard inFlight < limit else {
                 return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
             }
+            let node = destination(of: plan)
+            if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
             inFlight += 1
+            let began = NIODeadline.now()
+            let answered = { if let node { self.admission.end(node, began: began) } }
             let finish: Reply = { value in
                 self.inFlight -= 1
                 reply(value)
             }
-            guard let reader = plan.reader else { return admit(plan, deadline: deadline, reply: finish) }
-            let begin = {
-                self.admit(plan, deadline: deadline) { value in
-                    finish(value)
-                    // Later, because a long line of reads that are refused at once would overflow the stack.
-                    if let next = self.readers.end(reader) { self.eventLoop.assumeIsolated().execute(next) }
-                }
+            // What a page needs of other nodes afterwards says nothing about the one that it began with.
+            if case .read(let query, let then) = plan {
+                return read(query, then, deadline: deadline, answered: answered, reply: finish)
             }
-            if readers.arrive(reader, begin) { begin() }
-        }
-    }
-
-    /// Begins a plan, unless its node has too much to do, or its time is over.
-    private func admit(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
-        guard .now() < deadline else {
-            return reply(Replies.error(.busy("one reader has too many pages under way")))
-        }
-        let node = destination(of: plan)
-        if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
-        let began = NIODeadline.now()
-        let answered = { if let node { self.admission.end(node, began: began) } }
-        // What a page needs of other nodes afterwards says nothing about the one that it began with.
-        if case .read(let query, let then) = plan {
-            return read(query, then, deadline: deadline, answered: answered, reply: reply)
-        }
-        start(plan, deadline: deadline) { value in
-            answered()
-            reply(value)
+            start(plan, deadline: deadline) { value in
+                answered()
+                finish(value)
+            }
         }
     }
 
@@ -338,12 +318,5 @@ final class PlanRunner {
         for index in indexes {
             gathering.set(.failure(refusal ?? unavailable(gathering.queries[index].partition)), at: index)
         }
-    }
-}
-
-extension Plan {
-    /// Whose home timeline is read; nil for all else.
-    fileprivate var reader: UserID? {
-        if case .read(let query, _) = self, case .home(let home) = query.query { home.reader } else { nil }
     }
 }
