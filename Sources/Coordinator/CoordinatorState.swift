@@ -13,16 +13,32 @@ package struct CoordinatorState {
         case answerWhenNewer(UInt64)
     }
 
+    /// When lost replicas are replaced.
+    package struct Replacement: Hashable, Sendable {
+        /// A node that has said nothing for so long is sent no new replicas.
+        package var silence: Milliseconds = 3_000
+        /// How long a partition may lack a replica before another node is chosen: a restart is cheaper than a copy.
+        package var patience: Milliseconds = 10_000
+        /// Partitions that are copied at the same time.
+        package var largestMoves = 4
+
+        package init() {}
+    }
+
     private struct Heard {
         var at: Milliseconds
         var health: NodeHealth
     }
 
     package private(set) var map: PartitionMap
+    private let replacement: Replacement
     private var heard: [NodeID: Heard] = [:]
+    /// By partition, since when it has lacked a replica.
+    private var shortSince: [Int: Milliseconds] = [:]
 
-    package init(map: PartitionMap) {
+    package init(map: PartitionMap, replacement: Replacement = Replacement()) {
         self.map = map
+        self.replacement = replacement
     }
 
     /// - Parameters:
@@ -40,6 +56,7 @@ package struct CoordinatorState {
         case .initialize(let partitions, let factor, let nodes):
             initialize(partitions: partitions, factor: factor, nodes: nodes, clusterID: random)
         case .health: [.answer(.health(statuses(now: now)))]
+        case .propose(let partition, let configuration): propose(configuration, for: partition)
         }
     }
 
@@ -58,6 +75,90 @@ package struct CoordinatorState {
     /// A member of the same name that holds nothing was the same node before its data was lost.
     private func isReplaceable(_ old: Member, by new: Member) -> Bool {
         old.name == new.name && map.partitions(of: old.id).isEmpty
+    }
+
+    // MARK: Configurations
+
+    /// Compare and swap: of all that is proposed to end an epoch, the first wins. Asking twice changes nothing more.
+    private mutating func propose(_ next: PartitionMap.Configuration, for partition: PartitionID) -> [Effect] {
+        let index = Int(partition.rawValue)
+        guard index < map.configurations.count else {
+            return refuse(.invalid("there is no partition \(partition)"))
+        }
+        let current = map.configurations[index]
+        guard next.epoch == current.epoch + 1 else { return [.answer(.map(map))] }
+        let learners = map.learners[partition] ?? []
+        // Only a member has every acknowledged write.
+        guard let primary = next.primary, current.replicas.contains(primary),
+            Set(next.replicas).count == next.replicas.count
+        else {
+            return refuse(.invalid("partition \(partition) cannot go from \(current) to \(next)"))
+        }
+        let least = min(minimumReplicas, current.replicas.count)
+        guard next.replicas.count >= least else {
+            return refuse(.invalid("partition \(partition) must keep \(least) replicas"))
+        }
+        if next.secondaries.allSatisfy({ current.replicas.contains($0) || learners.contains($0) }) {
+            map.configurations[index] = next
+        } else {
+            // A learner that was withdrawn meanwhile. The epoch ends all the same: its primary has to know that this is
+            // decided, and that no repetition of it can be granted later.
+            map.configurations[index] = PartitionMap.Configuration(
+                epoch: next.epoch,
+                primary: current.primary,
+                secondaries: current.secondaries
+            )
+        }
+        let left = learners.filter { node in !map.configurations[index].replicas.contains(node) }
+        map.learners[partition] = left.isEmpty ? nil : left
+        map.version += 1
+        return [.store(map), .answer(.map(map))]
+    }
+
+    /// Fewer could lose what was acknowledged with them: a majority of the replication factor.
+    private var minimumReplicas: Int { map.replicationFactor / 2 + 1 }
+
+    /// Finds new nodes for partitions that have lacked a replica for a while, a few at a time, and forgets learners that
+    /// are gone. To be called now and then.
+    package mutating func replaceLostReplicas(now: Milliseconds) -> [Effect] {
+        let alive = map.members.filter { member in
+            heard[member.id].map { now <= $0.at + replacement.silence } ?? false
+        }
+        let before = map.learners
+        map.learners = map.learners.compactMapValues { nodes in
+            let left = nodes.filter { node in alive.contains { $0.id == node } }
+            return left.isEmpty ? nil : left
+        }
+        let living = Set(alive.map(\.id))
+        let short = map.configurations.indices.filter {
+            map.configurations[$0].replicas.count { living.contains($0) } < min(map.replicationFactor, alive.count)
+        }
+        shortSince = shortSince.filter { short.contains($0.key) }
+        for partition in short where shortSince[partition] == nil {
+            shortSince[partition] = now
+        }
+        assignLearners(to: short.filter { now >= (shortSince[$0] ?? now) + replacement.patience }, alive)
+        guard map.learners != before else { return [] }
+        map.version += 1
+        return [.store(map)]
+    }
+
+    private mutating func assignLearners(to partitions: [Int], _ alive: [Member]) {
+        guard !partitions.isEmpty else { return }
+        let placement = Placement(
+            partitionCount: map.configurations.count,
+            replicas: map.replicationFactor,
+            members: alive
+        )
+        let target = placement.target(from: map.configurations.map(\.replicas))
+        for partition in partitions where map.learners.count < replacement.largestMoves {
+            let id = PartitionID(UInt16(partition))
+            let present = map.configurations[partition].replicas
+            guard map.learners[id] == nil, let node = target[partition].first(where: { !present.contains($0) }) else {
+                continue
+            }
+            map.learners[id] = [node]
+        }
     }
 
     private mutating func initialize(partitions: Int, factor: Int, nodes: Int, clusterID: UInt64) -> [Effect] {

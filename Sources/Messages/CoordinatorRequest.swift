@@ -11,6 +11,9 @@ package enum CoordinatorRequest: Equatable, Sendable {
     case initialize(partitions: Int, replicationFactor: Int, nodes: Int)
     /// How every node does.
     case health
+    /// Make this a partition's configuration if the epoch is still the one before its own. Answered with the map,
+    /// whoever has changed it.
+    case propose(PartitionID, PartitionMap.Configuration)
 }
 
 /// How a node does, as it says itself.
@@ -81,6 +84,10 @@ extension CoordinatorRequest: BinaryCodable {
             writer.writeCount(nodes)
         case .health:
             writer.write(UInt8(4))
+        case .propose(let partition, let configuration):
+            writer.write(UInt8(5))
+            writer.write(partition)
+            writer.write(configuration)
         }
     }
 
@@ -95,6 +102,7 @@ extension CoordinatorRequest: BinaryCodable {
                 nodes: try reader.readSmall()
             )
         case 4: self = .health
+        case 5: self = .propose(try reader.readPartition(), try reader.read())
         case let other: throw .invalid("coordinator request \(other)")
         }
     }

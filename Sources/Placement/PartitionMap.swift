@@ -14,6 +14,9 @@ public struct PartitionMap: Hashable, Sendable {
             self.primary = primary
             self.secondaries = secondaries
         }
+
+        /// The primary, where there is one, and the secondaries.
+        public var replicas: [NodeID] { (primary.map { [$0] } ?? []) + secondaries }
     }
 
     /// Chosen when the cluster is initialized; 0 before.
@@ -24,19 +27,23 @@ public struct PartitionMap: Hashable, Sendable {
     public var members: [Member]
     /// By partition; empty until the cluster is initialized.
     public var configurations: [Configuration]
+    /// The nodes that are to become replicas of a partition, once they hold what the replicas hold.
+    public var learners: [PartitionID: [NodeID]]
 
     public init(
         clusterID: UInt64 = 0,
         version: UInt64 = 0,
         replicationFactor: Int = 1,
         members: [Member] = [],
-        configurations: [Configuration] = []
+        configurations: [Configuration] = [],
+        learners: [PartitionID: [NodeID]] = [:]
     ) {
         self.clusterID = clusterID
         self.version = version
         self.replicationFactor = replicationFactor
         self.members = members
         self.configurations = configurations
+        self.learners = learners
     }
 
     /// Nil until the cluster is initialized.
@@ -61,10 +68,10 @@ extension PartitionMap: BinaryCodable {
         writer.writeVariable(version)
         writer.writeCount(replicationFactor)
         writer.writeArray(members) { $0.write($1) }
-        writer.writeArray(configurations) { writer, configuration in
-            writer.writeVariable(configuration.epoch)
-            writer.writeOptional(configuration.primary) { $0.writeFixed($1.rawValue) }
-            writer.writeArray(configuration.secondaries) { $0.writeFixed($1.rawValue) }
+        writer.writeArray(configurations) { $0.write($1) }
+        writer.writeArray(learners.sorted { $0.key < $1.key }) { writer, learners in
+            writer.write(learners.key)
+            writer.writeArray(learners.value) { $0.writeFixed($1.rawValue) }
         }
     }
 
@@ -76,18 +83,37 @@ extension PartitionMap: BinaryCodable {
         replicationFactor = Int(factor)
         members = try reader.readArray(elementSize: 12) { reader throws(BinaryDecodingError) in try reader.read() }
         configurations = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
-            Configuration(
-                epoch: try reader.readVariable(),
-                primary: try reader.readOptional { reader throws(BinaryDecodingError) in
-                    NodeID(try reader.readFixed())
-                },
-                secondaries: try reader.readArray(elementSize: 8) { reader throws(BinaryDecodingError) in
-                    NodeID(try reader.readFixed())
-                }
-            )
+            try reader.read()
+        }
+        learners = [:]
+        for (partition, nodes) in try reader.readArray(
+            elementSize: 3,
+            { reader throws(BinaryDecodingError) in (try reader.readPartition(), try reader.readNodes()) }
+        ) {
+            learners[partition] = nodes
         }
         guard configurations.isEmpty || layout != nil else {
             throw .invalid("partition count \(configurations.count)")
         }
+    }
+}
+
+extension PartitionMap.Configuration: BinaryCodable {
+    public func encode(into writer: inout BinaryWriter) {
+        writer.writeVariable(epoch)
+        writer.writeOptional(primary) { $0.writeFixed($1.rawValue) }
+        writer.writeArray(secondaries) { $0.writeFixed($1.rawValue) }
+    }
+
+    public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        epoch = try reader.readVariable()
+        primary = try reader.readOptional { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) }
+        secondaries = try reader.readNodes()
+    }
+}
+
+extension BinaryReader {
+    fileprivate mutating func readNodes() throws(BinaryDecodingError) -> [NodeID] {
+        try readArray(elementSize: 8) { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) }
     }
 }

@@ -1,0 +1,126 @@
+import Coordinator
+import Messages
+import Model
+import Placement
+import Testing
+
+/// What the coordinator decides about who serves a partition.
+@Suite struct ConfigurationTests {
+    private static let partition = PartitionID(0)
+    private static let nodes = (1...5).map { NodeID($0) }
+    private static let health = NodeHealth(
+        isReady: true,
+        problem: "",
+        durability: "always",
+        partitions: 0,
+        logBytes: 0,
+        waitingLetters: 0
+    )
+
+    private var state = CoordinatorState(
+        map: PartitionMap(
+            clusterID: 1,
+            version: 1,
+            replicationFactor: 3,
+            members: nodes.map { member($0) },
+            configurations: [configuration(4, nodes[0], nodes[1], nodes[2])]
+        )
+    )
+
+    private static func member(_ id: NodeID) -> Member {
+        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1)
+    }
+
+    private static func configuration(_ epoch: UInt64, _ nodes: NodeID...) -> PartitionMap.Configuration {
+        PartitionMap.Configuration(epoch: epoch, primary: nodes.first, secondaries: Array(nodes.dropFirst()))
+    }
+
+    private var current: PartitionMap.Configuration { state.map.configurations[0] }
+
+    @discardableResult
+    private mutating func propose(_ next: PartitionMap.Configuration) -> [CoordinatorState.Effect] {
+        state.handle(.propose(Self.partition, next), now: 0, random: 1)
+    }
+
+    private mutating func beat(_ nodes: some Sequence<NodeID>, at now: Milliseconds) {
+        for node in nodes {
+            _ = state.handle(.beat(Self.member(node), Self.health), now: now, random: 1)
+        }
+    }
+
+    @Test func ofTwoClaimsTheFirstWins() {
+        var test = self
+        let first = Self.configuration(5, Self.nodes[1], Self.nodes[2])
+        check(test.propose(first) == [.store(test.state.map), .answer(.map(test.state.map))])
+        check(test.propose(Self.configuration(5, Self.nodes[2], Self.nodes[1])) == [.answer(.map(test.state.map))])
+        check(test.propose(first) == [.answer(.map(test.state.map))])
+        #expect(test.current == first && test.state.map.version == 2)
+    }
+
+    @Test func onlyMembersArePromoted() {
+        var test = self
+        for wrong in [
+            Self.configuration(5, Self.nodes[3], Self.nodes[1]),
+            Self.configuration(5, Self.nodes[1], Self.nodes[1]),
+            Self.configuration(5),
+        ] {
+            guard case .answer(.refused) = test.propose(wrong).first else {
+                Issue.record("\(wrong) was taken")
+                return
+            }
+        }
+        #expect(test.current.epoch == 4)
+    }
+
+    @Test func aConfigurationKeepsAMajorityOfTheFactor() {
+        var test = self
+        guard case .answer(.refused) = test.propose(Self.configuration(5, Self.nodes[1])).first else {
+            Issue.record("one replica is enough")
+            return
+        }
+        check(test.propose(Self.configuration(5, Self.nodes[1], Self.nodes[2])).count == 2)
+    }
+
+    @Test func aLostReplicaIsReplacedAfterAWhile() {
+        var test = self
+        test.propose(Self.configuration(5, Self.nodes[0], Self.nodes[1]))
+        test.beat(Self.nodes, at: 1_000)
+        check(test.state.replaceLostReplicas(now: 1_000).isEmpty)
+        test.beat(Self.nodes, at: 10_900)
+        check(test.state.replaceLostReplicas(now: 10_900).isEmpty)
+        let stored = test.state.replaceLostReplicas(now: 11_000)
+        #expect(stored == [.store(test.state.map)])
+        guard let learner = test.state.map.learners[Self.partition]?.first else {
+            Issue.record("no learner")
+            return
+        }
+        #expect(!test.current.replicas.contains(learner))
+        test.propose(Self.configuration(6, Self.nodes[0], Self.nodes[1], learner))
+        #expect(test.current.replicas.count == 3 && test.state.map.learners.isEmpty)
+    }
+
+    @Test func aMemberThatIsGoneIsReplacedThoughItIsListed() {
+        var test = self
+        let alive = [0, 1, 3].map { Self.nodes[$0] }
+        for time: Milliseconds in stride(from: 1_000, through: 15_000, by: 1_000) {
+            test.beat(alive, at: time)
+            _ = test.state.replaceLostReplicas(now: time)
+        }
+        #expect(test.state.map.learners == [Self.partition: [Self.nodes[3]]])
+    }
+
+    @Test func aProposalOfAWithdrawnLearnerIsDecidedToo() {
+        var test = self
+        test.propose(Self.configuration(5, Self.nodes[0], Self.nodes[1]))
+        let late = Self.configuration(6, Self.nodes[0], Self.nodes[1], Self.nodes[4])
+        test.propose(late)
+        #expect(test.current == Self.configuration(6, Self.nodes[0], Self.nodes[1]))
+        test.propose(late)
+        #expect(test.current.epoch == 6)
+    }
+}
+
+/// `#expect` for expressions that change what they look at, which the macro cannot capture.
+private func check(_ isTrue: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(isTrue, sourceLocation: sourceLocation)
+}
