@@ -61,6 +61,7 @@ let package = Package(
         library("Log", ["CChecksum", "Model"]),
         library("Partitions", ["Model", "Store", .deque]),
         library("Placement", ["Model"]),
+        library("Replication", ["Model", "Placement", .deque]),
         library("Messages", ["Model", "Placement"]),
         library("Settings"),
         library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
@@ -112,7 +113,8 @@ let package = Package(
         library(
             "HostileInput",
             [
-                "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Settings", "TestSupport", "Wire",
+                "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Replication", "Settings", "TestSupport",
+                "Wire",
                 .nioCore,
             ]
         ),
@@ -120,6 +122,21 @@ let package = Package(
             name: "microbenchmarks",
             dependencies: ["Log", "Model", "Partitions", "Store", "TestSupport", "Wire", .nioCore],
             path: "Benchmarks/Microbenchmarks",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Simulator",
+            dependencies: [
+                "Coordinator", "Messages", "Model", "Placement", "Replication", "TestSupport",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            path: "Tests/Simulator",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["Simulator"],
+            path: "Tests/SimulationRunner",
             swiftSettings: settings
         ),
         tests("ModelTests", ["Model", "TestSupport"]),
@@ -133,6 +150,13 @@ let package = Package(
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),
+        tests("ReplicationTests", ["Model", "Placement", "Replication"]),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Model", "Placement", "Simulator"],
+            exclude: ["Mutants"],
+            swiftSettings: settings
+        ),
         tests("PartitionsTests", ["Log", "Model", "Partitions", "Store", "TestSupport"]),
     ]
 )

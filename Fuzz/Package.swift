@@ -35,6 +35,7 @@ let package = Package(
         module("Model"),
         module("Log", ["CChecksum", "Model"]),
         module("Placement", ["Model"]),
+        module("Replication", ["Model", "Placement", deque]),
         module("Messages", ["Model", "Placement"]),
         module("Settings"),
         module("Wire", ["CChecksum", "Model", nioCore, nioPosix, logging]),
@@ -44,7 +45,10 @@ let package = Package(
         module("TestSupport", ["Log"]),
         module(
             "HostileInput",
-            ["BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Settings", "TestSupport", "Wire", nioCore]
+            [
+                "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Replication", "Settings", "TestSupport",
+                "Wire", nioCore,
+            ]
         ),
         .executableTarget(name: "fuzz", dependencies: ["HostileInput"], path: "Harness", swiftSettings: settings),
     ]

@@ -14,6 +14,7 @@ package enum Decoder: String, CaseIterable, Sendable {
     case cursors
     case configuration
     case loadLines = "load-lines"
+    case replication
 
     /// - Throws: `Finding` where the decoder did something that it must not do.
     package func feed(_ bytes: [UInt8]) throws(Finding) {
@@ -28,6 +29,7 @@ package enum Decoder: String, CaseIterable, Sendable {
         case .cursors: try Texts.cursors(bytes)
         case .configuration: try Texts.configuration(bytes)
         case .loadLines: try Texts.loadLines(bytes)
+        case .replication: try Values.replication(bytes)
         }
     }
 }

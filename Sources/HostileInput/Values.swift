@@ -1,6 +1,7 @@
 internal import Messages
 internal import Model
 internal import Placement
+internal import Replication
 
 /// Decoders of single values: what they accept must come back when it is written and read again.
 enum Values {
@@ -26,6 +27,16 @@ enum Values {
             try comesBack(PartitionMap.self, bytes)
             if let map = try? PartitionMap(decoding: bytes) { try ask(map) }
         default: try comesBack(Query.self, bytes)
+        }
+    }
+
+    static func replication(_ input: [UInt8]) throws(Finding) {
+        guard let kind = input.first else { return }
+        let bytes = Array(input.dropFirst())
+        switch kind % 3 {
+        case 0: try comesBack(ReplicaMessage.self, bytes)
+        case 1: try comesBack(Beacon.self, bytes)
+        default: try comesBack(BeaconReply.self, bytes)
         }
     }
 

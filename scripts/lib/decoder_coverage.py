@@ -14,7 +14,8 @@ DECODERS = [
     "Model/Queries/QueryCoding.swift", "Model/Queries/Cursor.swift", "Model/Lists/PackedList.swift",
     "Model/Lists/SortedListMerge.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
     "Placement/PartitionMap.swift", "Settings/SettingsReader.swift", "Settings/Endpoint.swift",
-    "BulkLoad/LoadLine.swift",
+    "BulkLoad/LoadLine.swift", "Replication/ReplicaMessage.swift", "Replication/LeaseMessages.swift",
+    "Replication/ReplicatedEntry.swift",
 ]
 
 files = {entry["filename"]: entry["summary"]["lines"] for entry in json.load(sys.stdin)["data"][0]["files"]}

@@ -1,0 +1,107 @@
+internal import Model
+internal import Placement
+
+/// A replica that is not the primary: it takes what the primary sends, and its place when it is gone.
+extension ReplicaState {
+    mutating func take(
+        _ append: ReplicaMessage.Append,
+        from sender: NodeID,
+        now: MonotonicTime,
+        leases: LeaseTable
+    ) {
+        guard append.configuration.epoch >= configuration.epoch else {
+            return effects.append(.send(.stale(epoch: configuration.epoch), to: sender))
+        }
+        adopt(append.configuration, now: now, leases: leases)
+        guard sender == configuration.primary, sender != node, !hasLogFailed else { return }
+        guard agrees(at: append.previousIndex, epoch: append.previousEpoch) else {
+            let last =
+                append.previousIndex > log.last
+                ? log.last : max(committed, log.epochs.indexBeforeEpoch(at: append.previousIndex))
+            return effects.append(
+                .send(.mismatch(.init(epoch: configuration.epoch, last: last)), to: sender)
+            )
+        }
+        guard store(append.entries) else { return }
+        matched = max(matched, append.previousIndex + LogIndex(append.entries.count))
+        announced = max(announced, append.committed)
+        acknowledge()
+    }
+
+    /// Whether both logs are the same up to an index.
+    private func agrees(at index: LogIndex, epoch: UInt64) -> Bool {
+        index <= committed || log.epochs.epoch(at: index) == epoch
+    }
+
+    /// Puts entries into the log, in the place of others that no longer count: those of a primary that was deposed
+    /// before all members had them.
+    ///
+    /// - Returns: false where that would take a committed entry away; the replica has stopped then.
+    private mutating func store(_ entries: [ReplicatedEntry]) -> Bool {
+        let fresh = entries.drop { entry in
+            entry.index <= committed || log.epochs.epoch(at: entry.index) == entry.epoch
+        }
+        if let other = entries.first(where: { isCommittedOtherwise($0) }) {
+            stop("entry \(other.index) of epoch \(other.epoch) is committed with another epoch")
+            return false
+        }
+        guard let first = fresh.first else { return true }
+        guard first.index > committed, first.index <= log.last + 1 else {
+            stop("entry \(first.index) of epoch \(first.epoch) behind \(log.last), committed \(committed)")
+            return false
+        }
+        log.truncate(after: first.index - 1)
+        let ticket = log.append(fresh)
+        effects.append(.persist(Array(fresh), after: first.index - 1, ticket: ticket))
+        return true
+    }
+
+    private func isCommittedOtherwise(_ entry: ReplicatedEntry) -> Bool {
+        guard entry.index <= committed, let epoch = log.epochs.epoch(at: entry.index) else { return false }
+        return epoch != entry.epoch
+    }
+
+    /// Tells the primary what is durable here, and applies what all members are known to have.
+    mutating func acknowledge() {
+        guard let primary = configuration.primary, primary != node, isAwake else { return }
+        let durable = min(log.durable, matched)
+        effects.append(
+            .send(.acknowledge(.init(epoch: configuration.epoch, durable: durable)), to: primary)
+        )
+        commit(upTo: min(announced, durable))
+    }
+
+    mutating func install(index: LogIndex, epoch: UInt64) {
+        guard index > committed, let primary = configuration.primary, primary != node else { return }
+        log = ReplicaLog(
+            epochs: EpochTable(startingBehind: index, epoch: epoch),
+            largestRecentBytes: settings.recentBytes
+        )
+        committed = index
+        matched = index
+        effects.append(.send(.mismatch(.init(epoch: configuration.epoch, last: index)), to: primary))
+    }
+
+    // MARK: Taking the primary's place
+
+    /// A secondary claims the place of a primary that it has not heard of for the grace period.
+    mutating func claimIfPrimaryIsGone(now: MonotonicTime, leases: LeaseTable) {
+        guard proposal == nil, !hasLogFailed, let primary = configuration.primary else { return }
+        let hasResigned = resignedEpoch == configuration.epoch
+        // A primary that is new to its place has a grace period to be heard of.
+        let graceEnd = max(leases.graceEnd(of: primary, for: partition), configuredAt + settings.times.grace)
+        guard hasResigned || now >= graceEnd else { return }
+        var replicas = [node] + configuration.secondaries.filter { $0 != node }
+        // Fewer than the minimum must not go on alone: what they acknowledge could be lost with them. The absent
+        // primary stays listed, and is waited for.
+        if replicas.count < settings.minimumReplicas { replicas.append(primary) }
+        propose(.claim, replicas, now: now)
+    }
+
+    mutating func takeResignation(of epoch: UInt64, from sender: NodeID, now: MonotonicTime) {
+        // Of this epoch: the primary's log has failed. Of the one before: it has handed its place to this replica.
+        resignedEpoch = max(resignedEpoch, epoch)
+        guard epoch + 1 == configuration.epoch, case .primary(let leadership) = role else { return }
+        serveAtOnce(leadership, now: now)
+    }
+}

@@ -1,0 +1,74 @@
+internal import Model
+internal import Placement
+
+/// What a primary knows of its epoch: how far the others are, and what it is about to change.
+struct Leadership {
+    /// A secondary or learner, as its primary sees it.
+    struct Follower {
+        /// The next entry to send.
+        var next: LogIndex
+        /// Everything up to here it holds durably.
+        var matched: LogIndex = 0
+        /// Where sending began: nothing is known of what is between `matched` and it.
+        var base: LogIndex
+        /// When the primary began to count on it.
+        var since: MonotonicTime
+        /// When it last acknowledged something new, or had nothing to acknowledge.
+        var lastProgress: MonotonicTime
+        var lastHeard: MonotonicTime = 0
+        var lastSent: MonotonicTime = 0
+        /// Entries or a snapshot for it are being read: nothing is sent meanwhile.
+        var isReading = false
+
+        init(from base: LogIndex, now: MonotonicTime) {
+            next = base + 1
+            self.base = base
+            since = now
+            lastProgress = now
+        }
+
+        /// Begins again behind what it is known to hold.
+        mutating func goBack() {
+            next = min(next, max(matched, base) + 1)
+        }
+
+        /// How many entries have been sent and not acknowledged.
+        var inFlight: UInt64 { next - 1 - min(next - 1, max(matched, base)) }
+    }
+
+    /// A learner whose acknowledgement commits need, and whose lease reads need, since it may be admitted.
+    struct Admission {
+        let learner: NodeID
+        /// When it holds everything up to here it may be proposed.
+        let from: LogIndex
+    }
+
+    /// The entry with which the epoch began. Until it is committed nothing is served.
+    let beginning: LogIndex
+    /// Before this, a primary of an earlier epoch may still serve.
+    var serveFrom: MonotonicTime
+    var followers: [NodeID: Follower]
+    var admission: Admission?
+    /// Whom the primary's place is to be handed to.
+    var successor: NodeID?
+}
+
+/// A change of the configuration that the coordinator is asked for, until the epoch has passed the one that it ends.
+package struct Proposal {
+    package enum Reason: Hashable, Sendable {
+        /// An epoch of this run's own.
+        case renewal
+        /// A secondary takes the place of a primary that is gone.
+        case claim
+        /// The primary leaves members out.
+        case removal
+        /// The primary takes a learner in.
+        case admission
+        /// The primary hands its place over.
+        case transfer
+    }
+
+    let configuration: PartitionMap.Configuration
+    let reason: Reason
+    var sentAt: MonotonicTime
+}

@@ -1,0 +1,306 @@
+internal import Model
+internal import Placement
+
+/// A primary: it orders the commands, waits for all members, and proposes who the members are.
+extension ReplicaState {
+    // MARK: The epoch's beginning
+
+    /// - Parameter mayServeAtOnce: whether the primary before is known to serve no longer.
+    mutating func beginLeading(mayServeAtOnce: Bool, now: MonotonicTime, leases: LeaseTable) {
+        effects.append(.endGrants)
+        if isPrimary { effects.append(.deposed) }
+        var followers: [NodeID: Leadership.Follower] = [:]
+        for node in configuration.secondaries {
+            followers[node] = Leadership.Follower(from: committed, now: now)
+        }
+        role = .primary(
+            Leadership(
+                beginning: log.last + 1,
+                serveFrom: mayServeAtOnce ? now : leases.promiseEnd(for: partition),
+                followers: followers
+            )
+        )
+        // What was not committed is sent again behind it, under this epoch: all members agree then.
+        append([[]], now: now)
+    }
+
+    /// The same primary under the next epoch, with other members.
+    mutating func continueLeading(_ leadership: Leadership, now: MonotonicTime) {
+        var leadership = leadership
+        if let admission = leadership.admission, configuration.secondaries.contains(admission.learner) {
+            leadership.admission = nil
+        }
+        for node in configuration.secondaries where leadership.followers[node] == nil {
+            leadership.followers[node] = Leadership.Follower(from: committed, now: now)
+        }
+        leadership.followers = leadership.followers.filter { node, _ in
+            configuration.secondaries.contains(node) || learners.contains(node)
+        }
+        for node in leadership.followers.keys {
+            // They learn of the epoch by the next message.
+            leadership.followers[node]?.lastSent = 0
+        }
+        role = .primary(leadership)
+        sendAll(now: now)
+        if case .primary(let leadership) = role { advanceCommit(leadership) }
+    }
+
+    mutating func serveAtOnce(_ leadership: Leadership, now: MonotonicTime) {
+        var leadership = leadership
+        leadership.serveFrom = min(now, leadership.serveFrom)
+        role = .primary(leadership)
+    }
+
+    // MARK: Entries
+
+    mutating func submit(_ payloads: [[UInt8]], now: MonotonicTime) {
+        guard case .primary(let leadership) = role, leadership.successor == nil, !hasLogFailed, !payloads.isEmpty else {
+            return
+        }
+        append(payloads, now: now)
+    }
+
+    private mutating func append(_ payloads: [[UInt8]], now: MonotonicTime) {
+        let after = log.last
+        let entries = payloads.enumerated().map { offset, payload in
+            ReplicatedEntry(epoch: configuration.epoch, index: after + 1 + LogIndex(offset), payload: payload)
+        }
+        let ticket = log.append(entries)
+        effects.append(.persist(entries, after: after, ticket: ticket))
+        sendAll(now: now)
+    }
+
+    private mutating func sendAll(now: MonotonicTime) {
+        guard case .primary(let leadership) = role else { return }
+        for node in leadership.followers.keys.sorted() {
+            send(to: node, now: now)
+        }
+    }
+
+    /// Sends a follower what it lacks, as far as its window allows; without entries, that the primary is there.
+    private mutating func send(to node: NodeID, now: MonotonicTime) {
+        guard case .primary(var leadership) = role, var follower = leadership.followers[node], !follower.isReading
+        else { return }
+        let room = settings.window - min(settings.window, follower.inFlight)
+        let limit = Int(min(room, UInt64(settings.entriesPerMessage)))
+        guard let entries = log.entries(from: follower.next, limit: limit),
+            let previousEpoch = log.epochs.epoch(at: follower.next - 1)
+        else {
+            follower.isReading = true
+            leadership.followers[node] = follower
+            role = .primary(leadership)
+            return effects.append(.readEntries(from: follower.next, for: node))
+        }
+        guard !entries.isEmpty || now >= follower.lastSent + settings.times.retry else { return }
+        effects.append(.send(message(entries, behind: follower.next - 1, previousEpoch), to: node))
+        follower.next += LogIndex(entries.count)
+        follower.lastSent = now
+        leadership.followers[node] = follower
+        role = .primary(leadership)
+        if follower.next <= log.last, room > UInt64(limit) { send(to: node, now: now) }
+    }
+
+    private func message(
+        _ entries: [ReplicatedEntry],
+        behind previous: LogIndex,
+        _ previousEpoch: UInt64
+    ) -> ReplicaMessage {
+        .append(
+            ReplicaMessage.Append(
+                configuration: configuration,
+                previousIndex: previous,
+                previousEpoch: previousEpoch,
+                committed: committed,
+                entries: entries
+            )
+        )
+    }
+
+    /// Entries that were no longer in memory have been read from the log; none where the log no longer has them.
+    mutating func sendRead(_ entries: [ReplicatedEntry], previousEpoch: UInt64, to node: NodeID, now: MonotonicTime) {
+        guard case .primary(var leadership) = role, var follower = leadership.followers[node] else { return }
+        guard let first = entries.first else {
+            return effects.append(.sendSnapshot(to: node))
+        }
+        follower.isReading = false
+        if first.index == follower.next {
+            effects.append(.send(message(entries, behind: first.index - 1, previousEpoch), to: node))
+            follower.next += LogIndex(entries.count)
+            follower.lastSent = now
+        }
+        leadership.followers[node] = follower
+        role = .primary(leadership)
+    }
+
+    // MARK: Answers
+
+    mutating func take(_ answer: ReplicaMessage.Acknowledgement, from node: NodeID, now: MonotonicTime) {
+        guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
+            var follower = leadership.followers[node]
+        else { return }
+        guard answer.durable <= log.last else {
+            return stop("node \(node) acknowledges entry \(answer.durable) of \(log.last)")
+        }
+        follower.lastHeard = now
+        if answer.durable > follower.matched {
+            follower.matched = answer.durable
+            follower.lastProgress = now
+        }
+        follower.next = max(follower.next, follower.matched + 1)
+        leadership.followers[node] = follower
+        role = .primary(leadership)
+        advanceCommit(leadership)
+        send(to: node, now: now)
+    }
+
+    mutating func take(_ answer: ReplicaMessage.Mismatch, from node: NodeID, now: MonotonicTime) {
+        guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
+            var follower = leadership.followers[node], answer.last >= follower.matched, answer.last < follower.next
+        else { return }
+        follower.base = answer.last
+        follower.next = answer.last + 1
+        follower.lastHeard = now
+        follower.lastSent = 0
+        leadership.followers[node] = follower
+        role = .primary(leadership)
+        send(to: node, now: now)
+    }
+
+    /// A follower may stand anywhere: its next answer says where.
+    mutating func probe(_ node: NodeID, now: MonotonicTime) {
+        guard case .primary(var leadership) = role, leadership.followers[node] != nil else { return }
+        leadership.followers[node] = Leadership.Follower(from: log.last, now: now)
+        role = .primary(leadership)
+        send(to: node, now: now)
+    }
+
+    /// An entry is committed when every member holds it durably, and whoever may be one before the answer is known.
+    mutating func advanceCommit(_ leadership: Leadership) {
+        let members = configuration.secondaries + (leadership.admission.map { [$0.learner] } ?? [])
+        let everywhere = members.reduce(log.durable) { min($0, leadership.followers[$1]?.matched ?? 0) }
+        commit(upTo: everywhere)
+    }
+
+    // MARK: Time
+
+    mutating func lead(_ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) {
+        guard !hasLogFailed else { return resign(leadership, now: now) }
+        sendAgain(now: now)
+        guard proposal == nil, case .primary(let leadership) = role else { return }
+        if let successor = leadership.successor, lost(leadership, now: now, leases: leases).isEmpty {
+            return handOver(to: successor, leadership, now: now)
+        }
+        if changeMembers(leadership, now: now, leases: leases) { return }
+        teach(now: now, leases: leases)
+    }
+
+    /// Sends again what was not acknowledged, and a sign of life where there is nothing to send.
+    private mutating func sendAgain(now: MonotonicTime) {
+        guard case .primary(var leadership) = role else { return }
+        for node in leadership.followers.keys.sorted() {
+            guard var follower = leadership.followers[node] else { continue }
+            if follower.matched == log.last { follower.lastProgress = now }
+            if now >= follower.lastSent + settings.times.retry { follower.goBack() }
+            leadership.followers[node] = follower
+        }
+        role = .primary(leadership)
+        sendAll(now: now)
+    }
+
+    /// A primary whose log has failed serves nothing more, and says so until another one has its place.
+    private mutating func resign(_ leadership: Leadership, now: MonotonicTime) {
+        guard now >= leadership.serveFrom else { return }
+        for node in configuration.secondaries {
+            effects.append(.send(.resigned(epoch: configuration.epoch), to: node))
+        }
+    }
+
+    // MARK: Members
+
+    /// Leaves out members that are gone or make no progress.
+    ///
+    /// - Returns: whether a change was asked for.
+    private mutating func changeMembers(_ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) -> Bool {
+        let lost = lost(leadership, now: now, leases: leases)
+        guard !lost.isEmpty else { return false }
+        if leadership.successor != nil {
+            // Nobody has been asked yet: it can be forgotten.
+            var leadership = leadership
+            leadership.successor = nil
+            role = .primary(leadership)
+        }
+        let left = configuration.replicas.filter { !lost.contains($0) }
+        guard left.count >= settings.minimumReplicas else { return false }
+        propose(.removal, left, now: now)
+        return true
+    }
+
+    private func lost(_ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) -> [NodeID] {
+        configuration.secondaries.filter { isLost($0, leadership, now: now, leases: leases) }
+    }
+
+    /// Whether a follower that is counted on holds everything up: it grants no lease, or acknowledges nothing.
+    private func isLost(_ node: NodeID, _ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) -> Bool {
+        guard let follower = leadership.followers[node] else { return true }
+        let leaseEnd = max(leases.leaseEnd(from: node, for: partition) ?? 0, follower.since + settings.times.lease)
+        return now >= leaseEnd || now >= follower.lastProgress + settings.times.acknowledgement
+    }
+
+    /// Brings learners up to the log's end, one after the other into the configuration.
+    private mutating func teach(now: MonotonicTime, leases: LeaseTable) {
+        guard case .primary(var leadership) = role else { return }
+        let strangers = learners.filter { !configuration.replicas.contains($0) }
+        leadership.followers = leadership.followers.filter { node, _ in
+            configuration.secondaries.contains(node) || strangers.contains(node)
+        }
+        for node in strangers where leadership.followers[node] == nil {
+            leadership.followers[node] = Leadership.Follower(from: committed, now: now)
+        }
+        if let admission = leadership.admission {
+            let isLost = isLost(admission.learner, leadership, now: now, leases: leases)
+            let isLearner = strangers.contains(admission.learner)
+            // Nobody has been asked yet: it can be forgotten.
+            if isLost || !isLearner { leadership.admission = nil }
+        }
+        role = .primary(leadership)
+        guard let admission = leadership.admission else { return beginAdmission(leadership, strangers, now: now) }
+        let matched = leadership.followers[admission.learner]?.matched ?? 0
+        let hasLease = leases.leaseEnd(from: admission.learner, for: partition).map { $0 > now } ?? false
+        guard matched >= admission.from, hasLease else { return }
+        propose(.admission, configuration.replicas + [admission.learner], now: now)
+    }
+
+    /// Commits need a learner's acknowledgement from before the coordinator is asked: the answer may be late.
+    private mutating func beginAdmission(_ leadership: Leadership, _ strangers: [NodeID], now: MonotonicTime) {
+        var leadership = leadership
+        let ready = strangers.first { node in
+            guard let follower = leadership.followers[node] else { return false }
+            return follower.matched + settings.window / 4 >= log.last
+                && follower.lastHeard + 2 * settings.times.retry >= now
+        }
+        guard let learner = ready else { return }
+        leadership.followers[learner]?.since = now
+        leadership.followers[learner]?.lastProgress = now
+        leadership.admission = Leadership.Admission(learner: learner, from: log.last)
+        role = .primary(leadership)
+    }
+
+    // MARK: Handing over
+
+    mutating func transfer(to successor: NodeID, now: MonotonicTime, leases: LeaseTable) {
+        guard mayWrite(now: now, leases: leases), proposal == nil, configuration.secondaries.contains(successor),
+            case .primary(var leadership) = role
+        else { return }
+        leadership.successor = successor
+        role = .primary(leadership)
+        handOver(to: successor, leadership, now: now)
+    }
+
+    /// Once all entries are committed it asks. It takes no more writes in this epoch: it cannot know that the answer is
+    /// no until the epoch has passed.
+    private mutating func handOver(to successor: NodeID, _ leadership: Leadership, now: MonotonicTime) {
+        guard committed == log.last else { return }
+        let others = configuration.replicas.filter { $0 != successor }
+        propose(.transfer, [successor] + others, now: now)
+    }
+}

@@ -1,0 +1,97 @@
+public import Model
+public import Placement
+
+/// What replicas of one partition tell each other.
+public enum ReplicaMessage: Hashable, Sendable {
+    case append(Append)
+    case acknowledge(Acknowledgement)
+    /// The entry at or below which the sender's log may agree; the primary goes on from there.
+    case mismatch(Mismatch)
+    /// The sender has learnt of a newer configuration: who got this is deposed.
+    case stale(epoch: UInt64)
+    /// The sender was the primary and has stopped serving, for good in this epoch: the next one need not wait for leases.
+    case resigned(epoch: UInt64)
+
+    /// Entries from the primary; without entries, a sign of how far the log is committed.
+    public struct Append: Hashable, Sendable {
+        /// Under which the primary sends. Its members are in it, so that a replica need not wait for the map.
+        public let configuration: PartitionMap.Configuration
+        /// The entry before the first; its epoch must be the same in both logs.
+        public let previousIndex: LogIndex
+        public let previousEpoch: UInt64
+        /// How far all members hold the log.
+        public let committed: LogIndex
+        public let entries: [ReplicatedEntry]
+    }
+
+    public struct Acknowledgement: Hashable, Sendable {
+        public let epoch: UInt64
+        /// Everything up to here is durable, and the same as in the primary's log.
+        public let durable: LogIndex
+    }
+
+    public struct Mismatch: Hashable, Sendable {
+        public let epoch: UInt64
+        public let last: LogIndex
+    }
+}
+
+extension ReplicaMessage: BinaryCodable {
+    public func encode(into writer: inout BinaryWriter) {
+        switch self {
+        case .append(let append):
+            writer.write(UInt8(1))
+            writer.write(append.configuration)
+            writer.writeVariable(append.previousIndex)
+            writer.writeVariable(append.previousEpoch)
+            writer.writeVariable(append.committed)
+            writer.writeArray(append.entries) { $0.write($1) }
+        case .acknowledge(let acknowledgement):
+            writer.write(UInt8(2))
+            writer.writeVariable(acknowledgement.epoch)
+            writer.writeVariable(acknowledgement.durable)
+        case .mismatch(let mismatch):
+            writer.write(UInt8(3))
+            writer.writeVariable(mismatch.epoch)
+            writer.writeVariable(mismatch.last)
+        case .stale(let epoch):
+            writer.write(UInt8(4))
+            writer.writeVariable(epoch)
+        case .resigned(let epoch):
+            writer.write(UInt8(5))
+            writer.writeVariable(epoch)
+        }
+    }
+
+    public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        switch try reader.readByte() {
+        case 1: self = .append(try Append(from: &reader))
+        case 2:
+            self = .acknowledge(
+                Acknowledgement(epoch: try reader.readVariable(), durable: try reader.readVariable())
+            )
+        case 3: self = .mismatch(Mismatch(epoch: try reader.readVariable(), last: try reader.readVariable()))
+        case 4: self = .stale(epoch: try reader.readVariable())
+        case 5: self = .resigned(epoch: try reader.readVariable())
+        case let other: throw .invalid("replica message \(other)")
+        }
+    }
+}
+
+extension ReplicaMessage.Append {
+    fileprivate init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        configuration = try reader.read()
+        previousIndex = try reader.readVariable()
+        previousEpoch = try reader.readVariable()
+        committed = try reader.readVariable()
+        entries = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
+        // A gap between entries, or an index that wraps, would put an entry where it does not belong.
+        var index = previousIndex
+        for entry in entries {
+            guard index < .max, entry.index == index + 1 else {
+                throw .invalid("entry \(entry.index) behind \(index)")
+            }
+            index = entry.index
+        }
+    }
+}

@@ -1,0 +1,280 @@
+package import Model
+package import Placement
+
+/// One replica of a partition: PacificA's rules (Lin, Yang, Zhang, Zhou: PacificA, Microsoft Research MSR-TR-2008-25)
+/// as a pure state machine. `docs/replication.md` says what they are and why.
+///
+/// It keeps no time, reads no disk and sends nothing: whoever runs it carries out the effects, in order.
+package struct ReplicaState {
+    package enum Event {
+        /// A configuration from the coordinator, asked for after this run began.
+        case configured(PartitionMap.Configuration)
+        /// The nodes that are to become members.
+        case learners([NodeID])
+        /// Commands for the log, while `mayWrite`.
+        case submitted([[UInt8]])
+        /// What `persist` gave to the log is durable up to this ticket.
+        case persisted(UInt64)
+        /// The log takes nothing more, for good.
+        case logFailed
+        case received(ReplicaMessage, from: NodeID)
+        /// What `readEntries` asked for; empty where the log no longer has it.
+        case read([ReplicatedEntry], previousEpoch: UInt64, for: NodeID)
+        /// `sendSnapshot` has ended, well or not.
+        case snapshotEnded(for: NodeID)
+        /// A snapshot has taken the place of this replica's log and state.
+        case installed(index: LogIndex, epoch: UInt64)
+        /// A planned handover.
+        case transfer(to: NodeID)
+        case tick
+    }
+
+    package enum Effect: Equatable {
+        /// Write entries behind `after`, instead of what was there.
+        case persist([ReplicatedEntry], after: LogIndex, ticket: UInt64)
+        case send(ReplicaMessage, to: NodeID)
+        /// Apply the log up to here.
+        case commit(upTo: LogIndex)
+        /// Tell the lease table of a newer configuration.
+        case learn(PartitionMap.Configuration)
+        /// End the grants for this partition.
+        case endGrants
+        /// Ask the coordinator for a configuration, if the epoch is still the one before.
+        case propose(PartitionMap.Configuration, Proposal.Reason)
+        /// The same, after the grant to the primary has ended.
+        case claim(PartitionMap.Configuration, from: NodeID)
+        /// Somebody knows of a newer configuration: ask the coordinator.
+        case askForMap
+        case readEntries(from: LogIndex, for: NodeID)
+        case sendSnapshot(to: NodeID)
+        /// This replica is primary no longer: nobody knows what becomes of entries that are not committed.
+        case deposed
+        /// An invariant of ours is broken: the partition must not go on here.
+        case stop(String)
+    }
+
+    enum Role {
+        /// No member; perhaps a learner.
+        case stranger
+        /// Named as primary by an epoch that an earlier run of this node may have used.
+        case renewing
+        case secondary
+        case primary(Leadership)
+    }
+
+    package let node: NodeID
+    package let partition: PartitionID
+    let settings: ReplicationSettings
+    package private(set) var configuration: PartitionMap.Configuration
+    var log: ReplicaLog
+    var role = Role.stranger
+    var proposal: Proposal?
+    var learners: [NodeID] = []
+    /// All members of the configuration hold the log up to here.
+    package internal(set) var committed: LogIndex
+    /// The same as in the log of this epoch's primary up to here.
+    var matched: LogIndex
+    /// How far the primary says that the log is committed.
+    var announced: LogIndex = 0
+    /// The last epoch whose primary has said that it serves no longer.
+    var resignedEpoch: UInt64 = 0
+    package internal(set) var hasLogFailed = false
+    package private(set) var failure: String?
+    /// When this replica learnt of its configuration.
+    private(set) var configuredAt: MonotonicTime = 0
+    /// The first epoch that this run has learnt: an earlier run may have used it.
+    private var firstEpoch: UInt64?
+    var effects: [Effect] = []
+
+    /// - Parameters:
+    ///   - log: what was found, all of it durable.
+    ///   - committed: how far it is known to be committed: what the store has applied.
+    package init(
+        node: NodeID,
+        partition: PartitionID,
+        settings: ReplicationSettings,
+        log: EpochTable,
+        committed: LogIndex
+    ) {
+        self.node = node
+        self.partition = partition
+        self.settings = settings
+        self.log = ReplicaLog(epochs: log, largestRecentBytes: settings.recentBytes)
+        self.committed = committed
+        matched = committed
+        configuration = PartitionMap.Configuration(epoch: 0, primary: nil, secondaries: [])
+    }
+
+    package mutating func handle(_ event: Event, now: MonotonicTime, leases: LeaseTable) -> [Effect] {
+        guard failure == nil else { return [] }
+        switch event {
+        case .configured(let newer):
+            if firstEpoch == nil { firstEpoch = newer.epoch }
+            adopt(newer, now: now, leases: leases)
+        case .learners(let nodes): learners = nodes
+        case .submitted(let payloads): submit(payloads, now: now)
+        case .persisted(let ticket): persisted(ticket, now: now)
+        case .logFailed: hasLogFailed = true
+        case .received(let message, let sender): receive(message, from: sender, now: now, leases: leases)
+        case .read(let entries, let previousEpoch, let follower):
+            sendRead(entries, previousEpoch: previousEpoch, to: follower, now: now)
+        case .snapshotEnded(let follower): probe(follower, now: now)
+        case .installed(let index, let epoch): install(index: index, epoch: epoch)
+        case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
+        case .tick: tick(now: now, leases: leases)
+        }
+        defer { effects = [] }
+        return effects
+    }
+
+    // MARK: Questions
+
+    package var lastIndex: LogIndex { log.last }
+    package var durableIndex: LogIndex { log.durable }
+    package var isPrimary: Bool { if case .primary = role { true } else { false } }
+
+    /// The entry that must be applied before anything is read here; nil where this is no primary.
+    package var beginning: LogIndex? {
+        if case .primary(let leadership) = role { leadership.beginning } else { nil }
+    }
+
+    /// The nodes whose leases this replica wants, to serve now or when the next one is a member.
+    package var grantors: [NodeID] {
+        guard failure == nil, !hasLogFailed, case .primary(let leadership) = role else { return [] }
+        return configuration.secondaries + (leadership.admission.map { [$0.learner] } ?? [])
+    }
+
+    /// Whether this replica may take writes. What it takes may still come to nothing, if it is deposed.
+    package func mayWrite(now: MonotonicTime, leases: LeaseTable) -> Bool {
+        guard case .primary(let leadership) = role, leadership.successor == nil else { return false }
+        return mayRead(now: now, leases: leases)
+    }
+
+    /// Whether this replica may answer reads: to be asked *after* a read, before it is answered. It must have applied
+    /// its `beginning`.
+    ///
+    /// A primary that hands its place over reads on: its successor waits for its leases, or for its word that it stopped.
+    package func mayRead(now: MonotonicTime, leases: LeaseTable) -> Bool {
+        guard failure == nil, !hasLogFailed, case .primary(let leadership) = role,
+            committed >= leadership.beginning, now >= leadership.serveFrom
+        else { return false }
+        // Whether a proposal has been granted is not known before its answer.
+        let others = configuration.secondaries + (proposal?.configuration.secondaries ?? [])
+        return others.allSatisfy { grantor in
+            leases.leaseEnd(from: grantor, for: partition).map { $0 > now } ?? false
+        }
+    }
+
+    // MARK: Configurations
+
+    func isOfThisEpoch(_ epoch: UInt64) -> Bool { epoch == configuration.epoch }
+
+    /// Whether anything may be believed: before this run has asked the coordinator, it does not know which epochs are
+    /// its own.
+    var isAwake: Bool { firstEpoch != nil }
+
+    mutating func adopt(_ newer: PartitionMap.Configuration, now: MonotonicTime, leases: LeaseTable) {
+        guard newer.epoch > configuration.epoch else { return }
+        let previous = configuration
+        let asked = proposal
+        configuration = newer
+        configuredAt = now
+        proposal = nil
+        matched = committed
+        announced = 0
+        effects.append(.learn(newer))
+        guard newer.primary == node else {
+            return follow(previous.epoch, now: now)
+        }
+        guard newer.epoch != firstEpoch else {
+            role = .renewing
+            return
+        }
+        if case .primary(let leadership) = role, previous.epoch + 1 == newer.epoch {
+            continueLeading(leadership, now: now)
+        } else {
+            let hasClaimed = asked?.reason == .claim && previous.epoch + 1 == newer.epoch
+            beginLeading(mayServeAtOnce: hasClaimed || resignedEpoch + 1 == newer.epoch, now: now, leases: leases)
+        }
+    }
+
+    private mutating func follow(_ ended: UInt64, now: MonotonicTime) {
+        if case .primary(let leadership) = role {
+            effects.append(.deposed)
+            // A successor need not wait for leases of a primary that says itself that it has stopped. One that was
+            // waiting for its predecessor's cannot say so.
+            if let successor = configuration.primary, now >= leadership.serveFrom {
+                effects.append(.send(.resigned(epoch: ended), to: successor))
+            }
+        }
+        role = configuration.secondaries.contains(node) ? .secondary : .stranger
+    }
+
+    /// Asks the coordinator, again and again until the epoch says that something was decided.
+    mutating func propose(_ reason: Proposal.Reason, _ replicas: [NodeID], now: MonotonicTime) {
+        let next = configuration.next(replicas)
+        proposal = Proposal(configuration: next, reason: reason, sentAt: now)
+        if reason == .claim, let primary = configuration.primary {
+            effects.append(.claim(next, from: primary))
+        } else {
+            effects.append(.propose(next, reason))
+        }
+    }
+
+    private mutating func repeatProposal(now: MonotonicTime) {
+        guard let asked = proposal, now >= asked.sentAt + settings.times.retry else { return }
+        proposal?.sentAt = now
+        effects.append(.propose(asked.configuration, asked.reason))
+    }
+
+    // MARK: Time and messages
+
+    private mutating func tick(now: MonotonicTime, leases: LeaseTable) {
+        guard isAwake else { return }
+        repeatProposal(now: now)
+        switch role {
+        case .stranger: break
+        case .renewing:
+            if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
+        case .secondary: claimIfPrimaryIsGone(now: now, leases: leases)
+        case .primary(let leadership): lead(leadership, now: now, leases: leases)
+        }
+    }
+
+    private mutating func receive(
+        _ message: ReplicaMessage,
+        from sender: NodeID,
+        now: MonotonicTime,
+        leases: LeaseTable
+    ) {
+        guard isAwake else { return }
+        switch message {
+        case .append(let append): take(append, from: sender, now: now, leases: leases)
+        case .acknowledge(let acknowledgement): take(acknowledgement, from: sender, now: now)
+        case .mismatch(let mismatch): take(mismatch, from: sender, now: now)
+        case .stale(let epoch):
+            if epoch > configuration.epoch { effects.append(.askForMap) }
+        case .resigned(let epoch): takeResignation(of: epoch, from: sender, now: now)
+        }
+    }
+
+    private mutating func persisted(_ ticket: UInt64, now: MonotonicTime) {
+        log.persisted(ticket)
+        if case .primary(let leadership) = role {
+            advanceCommit(leadership)
+        } else {
+            acknowledge()
+        }
+    }
+
+    mutating func commit(upTo index: LogIndex) {
+        guard index > committed else { return }
+        committed = index
+        effects.append(.commit(upTo: index))
+    }
+
+    mutating func stop(_ reason: String) {
+        failure = reason
+        effects.append(.stop(reason))
+    }
+}

@@ -1,0 +1,63 @@
+import Simulator
+
+/// Runs seeds, prints what they covered, and how to replay the first that fails.
+@main
+struct SimulateMain {
+    /// Seeds between two looks at whether one has failed.
+    private static let batch: UInt64 = 64
+
+    static func main() {
+        var arguments = CommandLine.arguments.dropFirst()
+        var first: UInt64 = 1
+        var count: UInt64 = 100
+        while let argument = arguments.popFirst() {
+            let value = arguments.popFirst().flatMap { UInt64($0) }
+            switch (argument, value) {
+            case ("--seed", .some(let seed)): return replay(seed)
+            case ("--from", .some(let seed)): first = seed
+            case ("--seeds", .some(let seeds)): count = seeds
+            default:
+                print("usage: simulate [--seeds COUNT] [--from SEED] | --seed SEED")
+                return
+            }
+        }
+        var totals = Totals()
+        var next = first
+        while next < first + count {
+            let end = min(next + batch, first + count)
+            for result in Simulation.run(seeds: next..<end) {
+                totals.add(result)
+                if let violation = result.violation {
+                    print("seed \(result.seed) of \(first)...: \(violation)")
+                    print("replay with: scripts/simulate --seed \(result.seed)")
+                    return
+                }
+            }
+            next = end
+        }
+        print("\(count) seeds from \(first): \(totals)")
+    }
+
+    private static func replay(_ seed: UInt64) {
+        let result = Simulation(seed: seed, isTracing: true).run()
+        print(result.trace.joined(separator: "\n"))
+        print("seed \(seed): \(result.violation ?? "all that must hold held")")
+    }
+}
+
+/// What many seeds came to, together.
+private struct Totals: CustomStringConvertible {
+    private var steps = 0
+    private var writes = 0
+    private var coverage = Coverage()
+
+    mutating func add(_ result: Simulation.Result) {
+        steps += result.steps
+        writes += result.acknowledgedWrites
+        coverage.add(result.coverage)
+    }
+
+    var description: String {
+        "\(steps) steps, \(coverage.faults) faults, \(writes) acknowledged writes\n\(coverage.table)"
+    }
+}

@@ -1,0 +1,127 @@
+import Placement
+import Simulator
+import Testing
+
+/// Every row of the table of failures, in whole simulated clusters: nothing acknowledged is lost, nobody reads what is
+/// out of date, and the partition serves again in time.
+@Suite struct FailureTable {
+    private static let seconds: UInt64 = 1_000_000
+    private static let seeds: Range<UInt64> = 1..<41
+
+    /// - Parameter longestSilence: the most that the partition may answer nobody, in microseconds.
+    private func check(
+        longestSilence: UInt64 = .max,
+        _ harm: @escaping @Sendable (Simulation) -> Void,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let results = Simulation.run(seeds: Self.seeds) { seed in
+            Simulation(seed: seed, replicationFactor: 3).run(harm: harm)
+        }
+        for result in results {
+            let seed = result.seed
+            if let violation = result.violation {
+                Issue.record("seed \(seed): \(violation)", sourceLocation: sourceLocation)
+            }
+            #expect(result.acknowledgedWrites > 100, "seed \(seed)", sourceLocation: sourceLocation)
+            #expect(result.longestSilence <= longestSilence, "seed \(seed)", sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Grace, a beacon's interval, some round trips, and a client's patience with the dead.
+    private static let failover: UInt64 = 2_900_000
+
+    @Test func primaryKilled() {
+        check(longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.crash.befall(simulation.firstPrimary, for: 2 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func primaryIsolatedButAlive() {
+        check(longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.isolation.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func secondaryKilled() {
+        check(longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.crash.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func secondarySlow() {
+        check { simulation in
+            simulation.repeating(every: 5 * Self.seconds) { simulation in
+                Harm.pause.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
+                Harm.slowDisk.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func oneWayLink() {
+        check { simulation in
+            simulation.repeating(every: 4 * Self.seconds) { simulation in
+                Harm.cutOneWay.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+                Harm.cutOneWay.befall(simulation.firstSecondary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func flappingLink() {
+        check { simulation in
+            simulation.repeating(every: 5 * Self.seconds) { simulation in
+                Harm.flap.befall(simulation.firstPrimary, for: 4 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func processPausedPastTheLease() {
+        check(longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.pause.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func allReplicasKilledAtOnce() {
+        check { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.crashOfAll.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func failingSync() {
+        check { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.failedSync.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func dataDirectoryLost() {
+        check { simulation in
+            Harm.lostData.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+        }
+    }
+
+    @Test func coordinatorDown() {
+        // Nothing notices: not one answer is late.
+        check(longestSilence: 700_000) { simulation in
+            Harm.coordinatorDown.befall(simulation.firstPrimary, for: 10 * Self.seconds, in: simulation)
+        }
+    }
+
+    @Test func plannedTransfers() {
+        check(longestSilence: 700_000) { simulation in
+            simulation.repeating(every: Self.seconds) { simulation in
+                Harm.transfer.befall(simulation.firstPrimary, for: 0, in: simulation)
+            }
+        }
+    }
+}

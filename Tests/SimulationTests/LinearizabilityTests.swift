@@ -1,0 +1,50 @@
+import Model
+import Simulator
+import Testing
+
+/// The checker itself: one that says yes to everything proves nothing.
+@Suite struct LinearizabilityTests {
+    private func write(_ value: UInt64, _ from: UInt64, _ to: UInt64?) -> History.Operation {
+        operation(.write(RegisterWrite(key: 0, value: value)), .written, from, to)
+    }
+
+    private func read(_ value: UInt64?, _ from: UInt64, _ to: UInt64) -> History.Operation {
+        operation(.read(0), .value(value), from, to)
+    }
+
+    private func operation(
+        _ operation: RegisterRequest.Operation,
+        _ result: RegisterAnswer.Result,
+        _ from: UInt64,
+        _ to: UInt64?
+    ) -> History.Operation {
+        History.Operation(
+            client: 0,
+            partition: PartitionID(0),
+            operation: operation,
+            calledAt: from,
+            answer: to.map { History.Answer(at: $0, result: result) }
+        )
+    }
+
+    private func holds(_ operations: History.Operation...) -> Bool { RegisterOrder(operations).exists() }
+
+    @Test func whatOverlapsMayComeInAnyOrder() {
+        #expect(holds(write(1, 0, 10), read(nil, 2, 4), read(1, 5, 6)))
+        #expect(holds(write(1, 0, 10), write(2, 0, 10), read(1, 11, 12)))
+        #expect(holds(write(1, 0, 10), write(2, 0, 10), read(2, 11, 12)))
+    }
+
+    @Test func aReadSeesWhatWasAnsweredBefore() {
+        #expect(!holds(write(1, 0, 10), read(nil, 11, 12)))
+        #expect(!holds(write(1, 0, 1), write(2, 2, 3), read(1, 4, 5)))
+        #expect(!holds(write(1, 0, 10), read(1, 2, 3), read(nil, 4, 5)))
+    }
+
+    @Test func whatNobodyAnsweredMayHappenLaterOrNever() {
+        #expect(holds(write(1, 0, nil), read(nil, 11, 12), read(1, 20, 21)))
+        #expect(holds(write(1, 0, nil), read(nil, 11, 12)))
+        #expect(!holds(write(1, 0, nil), read(1, 11, 12), read(nil, 13, 14)))
+        #expect(!holds(write(1, 30, nil), read(1, 11, 12)))
+    }
+}

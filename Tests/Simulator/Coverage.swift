@@ -1,0 +1,82 @@
+internal import Replication
+
+/// What can happen in the protocol.
+package enum Occurrence: String, CaseIterable, Sendable {
+    case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned
+    case persisted, truncated, committed, deposed
+    case epochBegun, renewal, claim, memberLeftOut, learnerAdmitted, transfer
+    case proposalGranted, proposalTooLate
+    case logRead, snapshotSent, snapshotInstalled
+    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission
+}
+
+/// How often everything that can happen has happened: what never happens is not tested.
+package struct Coverage: Sendable {
+    private var occurrences: [Occurrence: Int] = [:]
+    private var harms: [Harm: Int] = [:]
+
+    package init() {}
+
+    package mutating func note(_ occurrence: Occurrence) {
+        occurrences[occurrence, default: 0] += 1
+    }
+
+    mutating func noteHarm(_ harm: Harm) {
+        harms[harm, default: 0] += 1
+    }
+
+    mutating func noteMessage(_ message: ReplicaMessage) {
+        switch message {
+        case .append(let append): note(append.entries.isEmpty ? .signOfLife : .entriesSent)
+        case .acknowledge: note(.acknowledged)
+        case .mismatch: note(.mismatch)
+        case .stale: note(.stale)
+        case .resigned: note(.resigned)
+        }
+    }
+
+    mutating func noteEffect(_ effect: ReplicaState.Effect) {
+        switch effect {
+        case .persist: note(.persisted)
+        case .commit: note(.committed)
+        case .claim: note(.claim)
+        case .propose(_, let reason): noteProposal(reason)
+        case .endGrants: note(.epochBegun)
+        case .readEntries: note(.logRead)
+        case .sendSnapshot: note(.snapshotSent)
+        case .deposed: note(.deposed)
+        case .send, .learn, .askForMap, .stop: break
+        }
+    }
+
+    private mutating func noteProposal(_ reason: Proposal.Reason) {
+        switch reason {
+        case .renewal: note(.renewal)
+        case .claim: note(.claim)
+        case .removal: note(.memberLeftOut)
+        case .admission: note(.learnerAdmitted)
+        case .transfer: note(.transfer)
+        }
+    }
+
+    package mutating func add(_ other: Coverage) {
+        occurrences.merge(other.occurrences) { $0 + $1 }
+        harms.merge(other.harms) { $0 + $1 }
+    }
+
+    package var faults: Int { harms.values.reduce(0, +) }
+
+    /// What has never happened, by name.
+    package var missing: [String] {
+        Occurrence.allCases.filter { occurrences[$0] == nil }.map(\.rawValue)
+            + Harm.allCases.filter { harms[$0] == nil }.map { "\($0)" }
+    }
+
+    /// One line each.
+    package var table: String {
+        let lines =
+            Occurrence.allCases.map { "\($0.rawValue): \(occurrences[$0] ?? 0)" }
+            + Harm.allCases.map { "fault \($0): \(harms[$0] ?? 0)" }
+        return lines.joined(separator: "\n")
+    }
+}

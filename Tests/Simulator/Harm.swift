@@ -1,0 +1,158 @@
+internal import Model
+package import Placement
+internal import TestSupport
+
+/// The faults of a simulation.
+package enum Harm: CaseIterable, Sendable {
+    case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, coordinatorDown
+    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer
+
+    /// Any fault, of anything, for any time.
+    static func any(in simulation: Simulation) {
+        guard let harm = allCases.randomElement(using: &simulation.random),
+            let node = simulation.sortedNodes.randomElement(using: &simulation.random)
+        else { return }
+        let time = UInt64.random(in: 10_000...4_000_000, using: &simulation.random)
+        harm.befall(node.id, for: time, in: simulation)
+    }
+
+    /// A fault just when a configuration changes, now and then: that is when most can go wrong.
+    static func maybe(whileChanging partition: PartitionID, in simulation: Simulation) {
+        guard simulation.isHarmful, simulation.random.one(in: 12) else { return }
+        let replicas = simulation.coordinatorMap.configurations[Int(partition.rawValue)].replicas
+        guard let id = replicas.randomElement(using: &simulation.random),
+            let harm = [Harm.crash, .pause, .isolation, .cutOneWay].randomElement(using: &simulation.random)
+        else { return }
+        let wait = UInt64.random(in: 0...20_000, using: &simulation.random)
+        let time = UInt64.random(in: 10_000...2_500_000, using: &simulation.random)
+        simulation.schedule(after: wait) { [unowned simulation] in harm.befall(id, for: time, in: simulation) }
+    }
+
+    /// The primary gets no answer to its proposal, and the new member nothing from the primary: what is committed
+    /// meanwhile must not be without it.
+    static func maybe(
+        whileAdmitting next: PartitionMap.Configuration,
+        to partition: PartitionID,
+        by primary: NodeID,
+        in simulation: Simulation
+    ) {
+        guard simulation.isHarmful, simulation.random.one(in: 3), let learner = next.secondaries.last,
+            let node = simulation.nodes[primary]
+        else { return }
+        simulation.coverage.note(.unansweredAdmission)
+        simulation.trace { "FAULT unanswered admission of \(learner)" }
+        let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
+        simulation.network.cut(from: .coordinator, to: .node(primary))
+        simulation.network.cut(from: .node(primary), to: .node(learner))
+        Harm.crash(node, after: time, for: time * 2, in: simulation)
+        simulation.schedule(after: time * 3 / 2) { [unowned simulation] in simulation.network.heal() }
+    }
+
+    /// - Parameters:
+    ///   - id: whom it befalls, where it befalls one node.
+    ///   - time: how long it lasts, in microseconds.
+    package func befall(_ id: NodeID, for time: UInt64, in simulation: Simulation) {
+        guard let node = simulation.nodes[id],
+            let other = simulation.sortedNodes.filter({ $0.id != id }).randomElement(using: &simulation.random)
+        else { return }
+        guard strike(node, other, for: time, in: simulation) else { return }
+        simulation.coverage.noteHarm(self)
+        simulation.trace { "FAULT \(self) of \(node.id), \(other.id), for \(time)" }
+    }
+
+    /// - Returns: whether there was anything to harm.
+    private func strike(
+        _ node: SimulatedNode,
+        _ other: SimulatedNode,
+        for time: UInt64,
+        in simulation: Simulation
+    ) -> Bool {
+        switch self {
+        case .crash: Harm.crash(node, for: time, in: simulation)
+        case .crashOfAll:
+            for node in simulation.sortedNodes {
+                Harm.crash(node, for: UInt64.random(in: 10_000...time, using: &simulation.random), in: simulation)
+            }
+        case .pause: node.pausedUntil = max(node.pausedUntil, simulation.now + time)
+        case .isolation:
+            simulation.network.isolate(.node(node.id), from: simulation.addresses)
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
+        case .cutPair:
+            simulation.network.cut(from: .node(node.id), to: .node(other.id))
+            simulation.network.cut(from: .node(other.id), to: .node(node.id))
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
+        case .cutOneWay:
+            simulation.network.cut(from: .node(node.id), to: .node(other.id))
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
+        case .flap: Harm.flap(node, other, until: simulation.now + time, in: simulation)
+        case .coordinatorDown:
+            simulation.isCoordinatorUp = false
+            simulation.schedule(after: time) { [unowned simulation] in simulation.isCoordinatorUp = true }
+        case .loss: simulation.network.lossInverse = Int.random(in: 3...30, using: &simulation.random)
+        case .repetition: simulation.network.repeatInverse = Int.random(in: 2...10, using: &simulation.random)
+        case .slowNetwork:
+            simulation.network.longestDelay = UInt64.random(in: 10_000...600_000, using: &simulation.random)
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.longestDelay = 2_000 }
+        case .slowDisk:
+            simulation.longestSync = UInt64.random(in: 10_000...500_000, using: &simulation.random)
+            simulation.schedule(after: time) { [unowned simulation] in simulation.longestSync = simulation.usualSync }
+        case .failedSync:
+            guard node.isUp else { return false }
+            node.disk.value.hasFailed = true
+            node.logFailed()
+            Harm.crash(node, after: time, in: simulation)
+        case .lostData:
+            // More than the protocol promises to survive, if another one is lost before it is replaced.
+            guard simulation.mayLoseData(node) else { return false }
+            Harm.loseData(node, for: time, in: simulation)
+        case .flush:
+            for node in simulation.sortedNodes {
+                for partition in simulation.partitions {
+                    node.flush(partition, trimsLog: true)
+                }
+            }
+        case .transfer:
+            guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
+            let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]
+            guard let primary = configuration.primary,
+                let successor = configuration.secondaries.randomElement(using: &simulation.random)
+            else { return false }
+            simulation.send(.transfer(partition, to: successor), from: .client(0), to: .node(primary))
+        }
+        return true
+    }
+
+    private static func crash(
+        _ node: SimulatedNode,
+        after wait: UInt64 = 0,
+        for time: UInt64 = 100_000,
+        in simulation: Simulation
+    ) {
+        simulation.schedule(after: wait) { [unowned simulation] in
+            node.crash()
+            simulation.schedule(after: time) { node.start() }
+        }
+    }
+
+    private static func loseData(_ node: SimulatedNode, for time: UInt64, in simulation: Simulation) {
+        node.crash()
+        simulation.replace(node, after: time)
+    }
+
+    private static func flap(
+        _ node: SimulatedNode,
+        _ other: SimulatedNode,
+        until end: UInt64,
+        in simulation: Simulation
+    ) {
+        guard simulation.now < end else { return simulation.network.heal() }
+        simulation.network.cut(from: .node(node.id), to: .node(other.id))
+        let time = UInt64.random(in: 20_000...600_000, using: &simulation.random)
+        simulation.schedule(after: time) { [unowned simulation] in
+            simulation.network.heal()
+            simulation.schedule(after: time) { [unowned simulation] in
+                flap(node, other, until: end, in: simulation)
+            }
+        }
+    }
+}

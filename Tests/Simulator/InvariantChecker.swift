@@ -1,0 +1,73 @@
+internal import Model
+internal import Placement
+internal import Replication
+
+/// What must hold at every step, whatever happens. `docs/replication.md` has the list.
+struct InvariantChecker {
+    private struct EntryName: Hashable {
+        let partition: PartitionID
+        let epoch: UInt64
+        let index: LogIndex
+    }
+
+    private struct Position: Hashable {
+        let partition: PartitionID
+        let index: LogIndex
+    }
+
+    private var payloads: [EntryName: [UInt8]] = [:]
+    private var applied: [Position: (entry: ReplicatedEntry, hash: UInt64)] = [:]
+    /// The newest entry that any replica has applied.
+    private(set) var newestApplied: [PartitionID: LogIndex] = [:]
+    /// The first thing that did not hold.
+    private(set) var violation: String?
+
+    mutating func fail(_ what: String) {
+        if violation == nil { violation = what }
+    }
+
+    /// One epoch and index never name two commands.
+    mutating func noteWritten(_ entries: [ReplicatedEntry], in partition: PartitionID, by node: NodeID) {
+        for entry in entries {
+            let name = EntryName(partition: partition, epoch: entry.epoch, index: entry.index)
+            if let other = payloads[name], other != entry.payload {
+                fail("partition \(partition): epoch \(entry.epoch) index \(entry.index) names two commands; \(node)")
+            }
+            payloads[name] = entry.payload
+        }
+    }
+
+    /// What one replica has applied at an index, all have, and their states are equal there.
+    mutating func noteApplied(
+        _ entry: ReplicatedEntry,
+        _ machine: RegisterMachine,
+        in partition: PartitionID,
+        by node: NodeID
+    ) {
+        let position = Position(partition: partition, index: entry.index)
+        if let other = applied[position] {
+            if other.entry != entry {
+                fail("partition \(partition) index \(entry.index): \(node) applied another entry")
+            }
+            if other.hash != machine.hash { fail("partition \(partition) index \(entry.index): \(node) differs") }
+        } else {
+            applied[position] = (entry, machine.hash)
+        }
+        newestApplied[partition] = max(newestApplied[partition] ?? 0, entry.index)
+    }
+
+    /// At most one replica of a partition serves, and it has all that was ever applied anywhere.
+    mutating func check(_ nodes: some Sequence<SimulatedNode>, _ partitions: [PartitionID], now: UInt64) {
+        for partition in partitions {
+            var serving: NodeID?
+            for node in nodes where node.isUp && node.pausedUntil <= now {
+                guard let replica = node.replicas[partition], node.mayRead(replica) else { continue }
+                if let other = serving { fail("partition \(partition): \(other) and \(node.id) both serve") }
+                serving = node.id
+                if replica.lastIndex < newestApplied[partition] ?? 0 {
+                    fail("partition \(partition): \(node.id) serves without entry \(newestApplied[partition] ?? 0)")
+                }
+            }
+        }
+    }
+}

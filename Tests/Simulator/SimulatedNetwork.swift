@@ -1,0 +1,64 @@
+internal import Placement
+internal import TestSupport
+
+/// Who can send packets.
+enum Address: Hashable, Comparable, CustomStringConvertible {
+    case node(NodeID)
+    case coordinator
+    case client(Int)
+
+    var description: String {
+        switch self {
+        case .node(let id): "n\(id.rawValue)"
+        case .coordinator: "coordinator"
+        case .client(let number): "client\(number)"
+        }
+    }
+}
+
+/// Links that delay, lose, repeat and reorder packets, and that can be cut in one direction.
+struct SimulatedNetwork {
+    private struct Link: Hashable {
+        let from: Address
+        let to: Address
+    }
+
+    private static let longestRepetition: UInt64 = 6_000_000
+
+    private var cut: Set<Link> = []
+    /// One packet in so many is lost, or comes twice; 0 for none.
+    var lossInverse = 0
+    var repeatInverse = 0
+    /// The most that a packet takes, in microseconds.
+    var longestDelay: UInt64 = 2_000
+
+    /// Cuts what `from` sends to `to`.
+    mutating func cut(from: Address, to: Address) { cut.insert(Link(from: from, to: to)) }
+
+    mutating func isolate(_ address: Address, from others: [Address]) {
+        for other in others where other != address {
+            cut(from: address, to: other)
+            cut(from: other, to: address)
+        }
+    }
+
+    mutating func heal() {
+        cut = []
+        lossInverse = 0
+        repeatInverse = 0
+        longestDelay = 2_000
+    }
+
+    /// When copies of a packet arrive, in microseconds from now: none, one or two.
+    func delays(from: Address, to: Address, using random: inout SeededGenerator) -> [UInt64] {
+        guard !cut.contains(Link(from: from, to: to)) else { return [] }
+        if lossInverse > 0, random.one(in: lossInverse) { return [] }
+        var delays = [UInt64.random(in: 50...longestDelay, using: &random)]
+        if repeatInverse > 0, random.one(in: repeatInverse) {
+            // Long after, now and then: when the receiver has another part in another epoch.
+            let longest = random.one(in: 4) ? SimulatedNetwork.longestRepetition : longestDelay * 4
+            delays.append(UInt64.random(in: 50...longest, using: &random))
+        }
+        return delays
+    }
+}

@@ -1,0 +1,406 @@
+internal import Coordinator
+internal import Messages
+internal import Model
+internal import Placement
+internal import Replication
+internal import TestSupport
+
+/// A packet between simulated processes.
+enum Packet {
+    case beacon(Beacon)
+    case beaconReply(BeaconReply)
+    case replica(PartitionID, ReplicaMessage)
+    case snapshot(PartitionID, RegisterMachine, configuration: PartitionMap.Configuration)
+    case coordinator(CoordinatorRequest)
+    case map(PartitionMap)
+    case request(RegisterRequest)
+    case answer(RegisterAnswer)
+    case transfer(PartitionID, to: NodeID)
+}
+
+/// A node: the shell that a real one has around the same state machines.
+final class SimulatedNode {
+    private struct Waiting {
+        let request: RegisterRequest
+        let client: Address
+    }
+
+    static let tick: UInt64 = 50_000
+
+    let id: NodeID
+    private unowned let simulation: Simulation
+    let disk: Box<SimulatedDisk>
+    /// Changes when the process starts and when it ends.
+    private(set) var run: UInt64 = 0
+    private(set) var isUp = false
+    var pausedUntil: UInt64 = 0
+    /// Its data is lost: it never comes back as itself.
+    var isRetired = false
+
+    /// This node's clock: where it began and how fast it goes, in thousandths.
+    private let clockStart: UInt64
+    private let clockRate: UInt64
+
+    private(set) var leases: LeaseTable
+    private(set) var replicas: [PartitionID: ReplicaState] = [:]
+    private(set) var machines: [PartitionID: RegisterMachine] = [:]
+    private var unapplied: [PartitionID: [LogIndex: ReplicatedEntry]] = [:]
+    private var waiting: [PartitionID: [LogIndex: Waiting]] = [:]
+    private var tickets: [(write: UInt64, partition: PartitionID, ticket: UInt64)] = []
+    private var isSyncing = false
+    private var map = PartitionMap()
+    private var lastBeacon: UInt64 = 0
+
+    init(_ id: NodeID, in simulation: Simulation) {
+        self.id = id
+        self.simulation = simulation
+        disk = Box(SimulatedDisk())
+        clockStart = UInt64.random(in: 1_000_000...1_000_000_000, using: &simulation.random)
+        clockRate = UInt64.random(in: 980...1_020, using: &simulation.random)
+        leases = LeaseTable(times: simulation.settings.times, run: 0, now: 0)
+    }
+
+    var now: MonotonicTime { clockStart + simulation.now * clockRate / 1_000 }
+
+    // MARK: The process
+
+    func start() {
+        guard !isUp, !isRetired else { return }
+        isUp = true
+        run = UInt64.random(in: 1...UInt64.max, using: &simulation.random)
+        leases = LeaseTable(times: simulation.settings.times, run: run, now: now)
+        map = PartitionMap()
+        lastBeacon = 0
+        for partition in simulation.partitions {
+            open(partition)
+        }
+        keepTicking(run)
+    }
+
+    private func open(_ partition: PartitionID) {
+        let log = disk.value.log(of: partition)
+        let machine = disk.value.stored(of: partition)
+        machines[partition] = machine
+        var entries: [LogIndex: ReplicatedEntry] = [:]
+        for entry in disk.value.entries(of: partition, from: machine.applied + 1, limit: .max)?.1 ?? [] {
+            entries[entry.index] = entry
+        }
+        unapplied[partition] = entries
+        replicas[partition] = ReplicaState(
+            node: id,
+            partition: partition,
+            settings: simulation.settings,
+            log: log,
+            committed: machine.applied
+        )
+    }
+
+    func crash() {
+        guard isUp else { return }
+        isUp = false
+        run = 0
+        disk.value.crash(using: &simulation.random)
+        replicas = [:]
+        machines = [:]
+        unapplied = [:]
+        waiting = [:]
+        tickets = []
+        isSyncing = false
+        pausedUntil = 0
+    }
+
+    private func keepTicking(_ run: UInt64) {
+        whenAwake(after: SimulatedNode.tick, run) {
+            self.onTick()
+            self.keepTicking(run)
+        }
+    }
+
+    /// Does something later, unless the process has ended by then; after a pause, if it is paused.
+    func whenAwake(after delay: UInt64, _ run: UInt64, _ body: @escaping () -> Void) {
+        simulation.schedule(after: delay) { [unowned self] in
+            guard self.run == run, run != 0 else { return }
+            if self.simulation.now < self.pausedUntil {
+                self.whenAwake(after: self.pausedUntil - self.simulation.now, run, body)
+            } else {
+                body()
+            }
+        }
+    }
+
+    private func onTick() {
+        simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
+        simulation.send(
+            .coordinator(.beat(simulation.member(id), Simulation.health)),
+            from: .node(id),
+            to: .coordinator
+        )
+        for partition in replicas.keys.sorted() {
+            handle(.tick, in: partition)
+        }
+        updateWants()
+        if now >= lastBeacon + simulation.settings.times.beacon {
+            lastBeacon = now
+            for peer in leases.beaconPeers {
+                simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: .node(peer))
+            }
+        }
+    }
+
+    private func updateWants() {
+        var wants: [NodeID: [PartitionID: UInt64]] = [:]
+        for peer in simulation.nodes.keys where peer != id {
+            wants[peer] = [:]
+        }
+        for (partition, replica) in replicas {
+            for grantor in replica.grantors {
+                wants[grantor, default: [:]][partition] = replica.configuration.epoch
+            }
+        }
+        for (peer, partitions) in wants {
+            leases.want(partitions, from: peer)
+        }
+    }
+
+    // MARK: Packets
+
+    func receive(_ packet: Packet, from sender: Address) {
+        switch (packet, sender) {
+        case (.beacon(let beacon), .node(let peer)):
+            if let reply = leases.receive(beacon, from: peer, now: now) {
+                simulation.send(.beaconReply(reply), from: .node(id), to: sender)
+            }
+        case (.beaconReply(let reply), .node(let peer)):
+            let isNewSession = leases.beacon(to: peer, now: now).session != reply.session
+            leases.receive(reply, from: peer, now: now)
+            // So that it covers something soon.
+            if isNewSession {
+                simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: sender)
+            }
+        case (.replica(let partition, let message), .node(let peer)):
+            simulation.coverage.noteMessage(message)
+            handle(.received(message, from: peer), in: partition)
+        case (.snapshot(let partition, let machine, let configuration), .node):
+            install(machine, configuration, in: partition)
+        case (.map(let newer), .coordinator): follow(newer)
+        case (.request(let request), _): serve(request, for: sender)
+        case (.transfer(let partition, let successor), _): handle(.transfer(to: successor), in: partition)
+        default: break
+        }
+    }
+
+    private func follow(_ newer: PartitionMap) {
+        guard newer.version > map.version else { return }
+        map = newer
+        for (index, configuration) in newer.configurations.enumerated() {
+            let partition = PartitionID(UInt16(index))
+            handle(.configured(configuration), in: partition)
+            handle(.learners(newer.learners[partition] ?? []), in: partition)
+        }
+        updateWants()
+    }
+
+    // MARK: Clients
+
+    private func serve(_ request: RegisterRequest, for client: Address) {
+        guard let replica = replicas[request.partition], mayRead(replica) else {
+            return answer(.refused, to: request, client)
+        }
+        switch request.operation {
+        case .write(let write):
+            guard replica.mayWrite(now: now, leases: leases) else { return answer(.refused, to: request, client) }
+            let index = replica.lastIndex + 1
+            waiting[request.partition, default: [:]][index] = Waiting(request: request, client: client)
+            handle(.submitted([write.payload]), in: request.partition)
+        case .read(let key):
+            let value = machines[request.partition]?.values[key]
+            // A read takes a while, and the lease may be over when it is done.
+            let time = UInt64.random(in: 1...200, using: &simulation.random)
+            whenAwake(after: time, run) {
+                guard let replica = self.replicas[request.partition], self.mayRead(replica) else {
+                    self.simulation.coverage.note(.readRefusedAfterwards)
+                    return self.answer(.refused, to: request, client)
+                }
+                self.answer(.value(value), to: request, client)
+            }
+        }
+    }
+
+    func mayRead(_ replica: ReplicaState) -> Bool {
+        guard isUp, let beginning = replica.beginning, let machine = machines[replica.partition] else { return false }
+        return machine.applied >= beginning && replica.mayRead(now: now, leases: leases)
+    }
+
+    private func answer(_ result: RegisterAnswer.Result, to request: RegisterRequest, _ client: Address) {
+        simulation.send(.answer(RegisterAnswer(number: request.number, result: result)), from: .node(id), to: client)
+    }
+
+    private func forget(_ partition: PartitionID) {
+        for (_, waiting) in (waiting[partition] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            simulation.coverage.note(.writeOfUnknownOutcome)
+            answer(.unknown, to: waiting.request, waiting.client)
+        }
+        waiting[partition] = [:]
+    }
+
+    // MARK: Effects
+
+    func handle(_ event: ReplicaState.Event, in partition: PartitionID) {
+        guard let effects = replicas[partition]?.handle(event, now: now, leases: leases) else { return }
+        for effect in effects {
+            simulation.coverage.noteEffect(effect)
+            perform(effect, in: partition)
+        }
+    }
+
+    private func perform(_ effect: ReplicaState.Effect, in partition: PartitionID) {
+        switch effect {
+        case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket, in: partition)
+        case .send(let message, let peer):
+            simulation.send(.replica(partition, message), from: .node(id), to: .node(peer))
+        case .commit(let index): apply(upTo: index, in: partition)
+        case .learn(let configuration):
+            simulation.trace { "\(self.id) learns partition \(partition) \(configuration)" }
+            leases.learn(configuration.epoch, of: partition)
+        case .endGrants: leases.endGrants(for: partition)
+        case .propose(let configuration, let reason):
+            if reason == .admission { Harm.maybe(whileAdmitting: configuration, to: partition, by: id, in: simulation) }
+            propose(configuration, for: partition)
+        case .claim(let configuration, let primary):
+            leases.beginClaim(of: partition, ending: configuration.epoch - 1, of: primary)
+            propose(configuration, for: partition)
+        case .askForMap: break
+        case .readEntries(let first, let follower): readEntries(from: first, for: follower, in: partition)
+        case .sendSnapshot(let follower): sendSnapshot(to: follower, of: partition)
+        case .deposed: forget(partition)
+        case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
+        }
+    }
+
+    private func propose(_ configuration: PartitionMap.Configuration, for partition: PartitionID) {
+        simulation.trace { "\(self.id) proposes partition \(partition) \(configuration)" }
+        Harm.maybe(whileChanging: partition, in: simulation)
+        simulation.send(.coordinator(.propose(partition, configuration)), from: .node(id), to: .coordinator)
+    }
+
+    private func persist(
+        _ entries: [ReplicatedEntry],
+        after: LogIndex,
+        _ ticket: UInt64,
+        in partition: PartitionID
+    ) {
+        simulation.checker.noteWritten(entries, in: partition, by: id)
+        if unapplied[partition]?.keys.contains(where: { $0 > after }) == true {
+            simulation.coverage.note(.truncated)
+            unapplied[partition] = unapplied[partition]?.filter { $0.key <= after }
+        }
+        for entry in entries {
+            unapplied[partition, default: [:]][entry.index] = entry
+        }
+        guard !disk.value.hasFailed else { return }
+        disk.value.write(entries, after: after, in: partition)
+        tickets.append((disk.value.lastNumber, partition, ticket))
+        sync()
+    }
+
+    private func sync() {
+        guard !isSyncing, let last = tickets.last?.write else { return }
+        isSyncing = true
+        whenAwake(after: UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
+            self.isSyncing = false
+            guard !self.disk.value.hasFailed else { return self.logFailed() }
+            self.disk.value.sync(upTo: last)
+            let synced = self.tickets.prefix { $0.write <= last }
+            self.tickets.removeFirst(synced.count)
+            var newest: [PartitionID: UInt64] = [:]
+            for (_, partition, ticket) in synced {
+                newest[partition] = ticket
+            }
+            for (partition, ticket) in newest.sorted(by: { $0.key < $1.key }) {
+                self.handle(.persisted(ticket), in: partition)
+            }
+            self.sync()
+        }
+    }
+
+    func logFailed() {
+        tickets = []
+        simulation.coverage.note(.failedLog)
+        for partition in replicas.keys.sorted() {
+            handle(.logFailed, in: partition)
+            forget(partition)
+        }
+    }
+
+    private func apply(upTo index: LogIndex, in partition: PartitionID) {
+        while var machine = machines[partition], machine.applied < index {
+            guard let entry = unapplied[partition]?.removeValue(forKey: machine.applied + 1) else {
+                return simulation.fail("\(id) partition \(partition): entry \(machine.applied + 1) is missing")
+            }
+            machine.apply(entry)
+            machines[partition] = machine
+            simulation.checker.noteApplied(entry, machine, in: partition, by: id)
+            if let waiting = waiting[partition]?.removeValue(forKey: entry.index) {
+                simulation.checkDurability(of: entry, in: partition)
+                answer(.written, to: waiting.request, waiting.client)
+            }
+        }
+    }
+
+    /// Writes the state of a partition out, and lets the log before it go.
+    func flush(_ partition: PartitionID, trimsLog: Bool) {
+        guard isUp, !disk.value.hasFailed, let machine = machines[partition], let replica = replicas[partition],
+            machine.applied <= replica.durableIndex
+        else { return }
+        disk.value.store(machine, in: partition, trimsLog: trimsLog)
+    }
+
+    // MARK: Learners
+
+    private func readEntries(from first: LogIndex, for follower: NodeID, in partition: PartitionID) {
+        whenAwake(after: 300, run) {
+            let found = self.disk.value.entries(of: partition, from: first, limit: 100)
+            self.handle(
+                .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower),
+                in: partition
+            )
+        }
+    }
+
+    private func sendSnapshot(to follower: NodeID, of partition: PartitionID) {
+        guard let machine = machines[partition], let configuration = replicas[partition]?.configuration else { return }
+        whenAwake(after: 20_000, run) {
+            self.simulation.send(
+                .snapshot(partition, machine, configuration: configuration),
+                from: .node(self.id),
+                to: .node(follower)
+            )
+        }
+        whenAwake(after: 100_000, run) { self.handle(.snapshotEnded(for: follower), in: partition) }
+    }
+
+    private func install(
+        _ machine: RegisterMachine,
+        _ configuration: PartitionMap.Configuration,
+        in partition: PartitionID
+    ) {
+        guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
+            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.value.hasFailed
+        else { return }
+        disk.value.install(machine, epoch: machine.lastEpoch, in: partition)
+        tickets.removeAll { $0.partition == partition }
+        machines[partition] = machine
+        unapplied[partition] = [:]
+        simulation.coverage.note(.snapshotInstalled)
+        handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
+    }
+}
+
+/// A value that several hold.
+final class Box<Value> {
+    var value: Value
+
+    init(_ value: Value) {
+        self.value = value
+    }
+}

@@ -1,0 +1,330 @@
+internal import Coordinator
+internal import Messages
+internal import Model
+package import Placement
+internal import Replication
+internal import TestSupport
+
+/// A whole cluster in one thread: coordinator, nodes, clients, clocks, network and disks, all from one seed.
+package final class Simulation {
+    package struct Result: Sendable {
+        package let seed: UInt64
+        package let steps: Int
+        package let acknowledgedWrites: Int
+        /// The longest time in which no client was answered by the first partition, in microseconds.
+        package let longestSilence: UInt64
+        package let coverage: Coverage
+        /// What did not hold, if anything.
+        package let violation: String?
+        package let trace: [String]
+    }
+
+    static let health = NodeHealth(
+        isReady: true,
+        problem: "",
+        durability: "always",
+        partitions: 0,
+        logBytes: 0,
+        waitingLetters: 0
+    )
+
+    private static let faultsBegin: UInt64 = 3_000_000
+    private static let faultsEnd: UInt64 = 15_000_000
+    private static let clientsEnd: UInt64 = 23_000_000
+    private static let end: UInt64 = 26_000_000
+    private static let coordinatorTick: UInt64 = 100_000
+    private static let largestTrace = 200_000
+
+    package let seed: UInt64
+    let settings: ReplicationSettings
+    let partitions: [PartitionID]
+    var random: SeededGenerator
+    var network = SimulatedNetwork()
+    var history = History()
+    var checker = InvariantChecker()
+    var coverage = Coverage()
+    /// The most that a sync takes, in microseconds.
+    var longestSync: UInt64
+    private(set) var nodes: [NodeID: SimulatedNode] = [:]
+    /// Whether any fault may happen at any time.
+    private(set) var isHarmful = false
+    /// The node whose data was lost.
+    private var lostNode: NodeID?
+    /// Kept, because what was scheduled for them refers to them.
+    private var retired: [SimulatedNode] = []
+    /// Disks are slow in some clusters, always.
+    let usualSync: UInt64
+    private let timeline = Timeline()
+    private let isTracing: Bool
+    private var clients: [SimulatedClient] = []
+    private var coordinator: CoordinatorState
+    var isCoordinatorUp = true
+    private var lastNumber: UInt64 = 0
+    private var traceLines: [String] = []
+
+    /// - Parameters:
+    ///   - replicationFactor: 2 or 3 by the seed where it is nil.
+    ///   - isTracing: whether the result says what has happened, line by line.
+    package init(seed: UInt64, replicationFactor: Int? = nil, isTracing: Bool = false) {
+        self.seed = seed
+        self.isTracing = isTracing
+        var random = SeededGenerator(seed: seed)
+        let nodeCount = UInt64.random(in: 3...5, using: &random)
+        let partitionCount = 2
+        let factor = replicationFactor ?? (random.one(in: 5) ? 2 : 3)
+        var settings = ReplicationSettings()
+        settings.minimumReplicas = factor / 2 + 1
+        // So small that they matter.
+        settings.window = 8
+        settings.entriesPerMessage = 4
+        settings.recentBytes = 200
+        self.settings = settings
+        usualSync = random.one(in: 3) ? 60_000 : 2_000
+        longestSync = usualSync
+        self.random = random
+        partitions = (0..<partitionCount).map { PartitionID(UInt16($0)) }
+        let ids = (1...nodeCount).map { NodeID($0) }
+        let configurations = partitions.map { partition in
+            let members = (0..<factor).map { ids[(Int(partition.rawValue) + $0) % ids.count] }
+            return PartitionMap.Configuration(epoch: 1, primary: members[0], secondaries: Array(members.dropFirst()))
+        }
+        var replacement = CoordinatorState.Replacement()
+        replacement.silence = 1_000
+        replacement.patience = 500
+        coordinator = CoordinatorState(
+            map: PartitionMap(
+                clusterID: 1,
+                version: 1,
+                replicationFactor: factor,
+                members: ids.map { Simulation.member($0) },
+                configurations: configurations
+            ),
+            replacement: replacement
+        )
+        for id in ids {
+            nodes[id] = SimulatedNode(id, in: self)
+        }
+        clients = (0..<4).map { SimulatedClient($0, in: self) }
+    }
+
+    var now: UInt64 { timeline.now }
+    var coordinatorMap: PartitionMap { coordinator.map }
+    var sortedNodes: [SimulatedNode] { nodes.values.sorted { $0.id < $1.id } }
+    var addresses: [Address] {
+        nodes.keys.sorted().map { .node($0) } + [.coordinator] + clients.indices.map { .client($0) }
+    }
+
+    private static func member(_ id: NodeID) -> Member {
+        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1)
+    }
+
+    func member(_ id: NodeID) -> Member { Simulation.member(id) }
+
+    func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    func schedule(after delay: UInt64, _ body: @escaping () -> Void) {
+        timeline.schedule(after: delay, body)
+    }
+
+    func trace(_ line: () -> String) {
+        guard isTracing, traceLines.count < Simulation.largestTrace else { return }
+        traceLines.append("\(now) \(line())")
+    }
+
+    func fail(_ what: String) {
+        checker.fail(what)
+    }
+
+    /// What is acknowledged survives the crash of all, and the loss of fewer than `minimumReplicas` disks.
+    func checkDurability(of entry: ReplicatedEntry, in partition: PartitionID) {
+        // A disk that was lost meanwhile counts: it is one of those that may be.
+        let holders = (nodes.values + retired).filter { $0.disk.value.holds(entry, in: partition) }
+        guard holders.count < settings.minimumReplicas else { return }
+        fail("partition \(partition): entry \(entry.index) is acknowledged and durable on \(holders.map(\.id)) only")
+    }
+
+    // MARK: Packets
+
+    func send(_ packet: Packet, from sender: Address, to receiver: Address) {
+        var delays = network.delays(from: sender, to: receiver, using: &random)
+        // Writes of clients carry no key: a request that came twice would be two writes.
+        if case .request = packet { delays = Array(delays.prefix(1)) }
+        for delay in delays {
+            deliver(packet, from: sender, to: receiver, after: delay)
+        }
+    }
+
+    private func deliver(_ packet: Packet, from sender: Address, to receiver: Address, after delay: UInt64) {
+        switch receiver {
+        case .node(let id):
+            guard let node = nodes[id] else { return }
+            // What was sent to a process that has ended since is lost with its connections.
+            node.whenAwake(after: delay, node.run) {
+                self.trace { "\(sender) -> \(receiver): \(packet)" }
+                node.receive(packet, from: sender)
+            }
+        case .coordinator:
+            let run: UInt64 = if case .node(let id) = sender { nodes[id]?.run ?? 0 } else { 0 }
+            schedule(after: delay) { [unowned self] in
+                guard self.isCoordinatorUp, case .coordinator(let request) = packet else { return }
+                self.trace { "\(sender) -> coordinator: \(request)" }
+                self.decide(request, for: sender, run: run)
+            }
+        case .client(let number):
+            schedule(after: delay) { [unowned self] in
+                guard case .answer(let answer) = packet else { return }
+                self.trace { "\(sender) -> client\(number): \(answer)" }
+                self.clients[number].receive(answer)
+            }
+        }
+    }
+
+    /// - Parameter run: the asking process's, whose connection ends with it.
+    private func decide(_ request: CoordinatorRequest, for asker: Address, run: UInt64) {
+        let version = coordinator.map.version
+        let effects = coordinator.handle(request, now: now / 1_000, random: 1)
+        if case .propose = request {
+            coverage.note(coordinator.map.version > version ? .proposalGranted : .proposalTooLate)
+        }
+        for case .answer(.map(let map)) in effects {
+            guard case .node(let id) = asker, nodes[id]?.run == run else { continue }
+            send(.map(map), from: .coordinator, to: asker)
+        }
+        for case .answer(.refused(let refusal)) in effects {
+            if case .propose = request { fail("the coordinator refused \(request): \(refusal)") }
+        }
+    }
+
+    private func keepCoordinating() {
+        if isCoordinatorUp { _ = coordinator.replaceLostReplicas(now: now / 1_000) }
+        schedule(after: Simulation.coordinatorTick) { [unowned self] in self.keepCoordinating() }
+    }
+
+    // MARK: A run
+
+    /// Runs the cluster through faults, heals it, and checks what must have held.
+    ///
+    /// - Parameter harm: what befalls it, begun once when clients have had a while; any faults at any times by default.
+    package func run(harm: ((Simulation) -> Void)? = nil) -> Result {
+        for node in sortedNodes {
+            schedule(after: UInt64.random(in: 0...100_000, using: &random)) { node.start() }
+        }
+        for client in clients {
+            schedule(after: 2_000_000) { client.begin() }
+        }
+        keepCoordinating()
+        schedule(after: Simulation.faultsBegin) { [unowned self] in
+            guard harm == nil else { return harm?(self) ?? () }
+            self.isHarmful = true
+            self.keepHarming()
+        }
+        schedule(after: Simulation.faultsEnd) { [unowned self] in self.heal() }
+        schedule(after: Simulation.clientsEnd) { [unowned self] in
+            for client in self.clients {
+                client.isEnding = true
+            }
+        }
+        timeline.run(until: Simulation.end) { [unowned self] in
+            self.checker.check(self.nodes.values, self.partitions, now: self.now)
+            return self.checker.violation == nil
+        }
+        if checker.violation == nil { checkEnd() }
+        if checker.violation == nil, let violation = history.violation() { fail(violation) }
+        return Result(
+            seed: seed,
+            steps: timeline.steps,
+            acknowledgedWrites: history.acknowledgedWrites,
+            longestSilence: history.longestSilence(
+                of: partitions[0],
+                from: Simulation.faultsBegin,
+                to: Simulation.clientsEnd
+            ),
+            coverage: coverage,
+            violation: checker.violation,
+            trace: traceLines
+        )
+    }
+
+    /// Does something again and again while faults may happen.
+    package func repeating(every pause: UInt64, _ body: @escaping (Simulation) -> Void) {
+        guard now + pause < Simulation.faultsEnd else { return }
+        body(self)
+        schedule(after: pause) { [unowned self] in self.repeating(every: pause, body) }
+    }
+
+    /// The node that is the primary of the first partition.
+    package var firstPrimary: NodeID { coordinator.map.primary(of: PartitionID(0)) ?? NodeID(1) }
+    /// A secondary of the first partition.
+    package var firstSecondary: NodeID { coordinator.map.configurations[0].secondaries.first ?? firstPrimary }
+
+    /// Whether all other members of every partition of a node have what it has: then its data may go.
+    func mayLoseData(_ node: SimulatedNode) -> Bool {
+        guard lostNode == nil, node.isUp, nodes.count > coordinator.map.replicationFactor else { return false }
+        return coordinator.map.configurations.allSatisfy {
+            !$0.replicas.contains(node.id) || $0.replicas.count == coordinator.map.replicationFactor
+        }
+    }
+
+    /// A node comes back without its data: as a stranger. At most once, so that replicas are not lost faster than they
+    /// are replaced.
+    func replace(_ node: SimulatedNode, after time: UInt64) {
+        lostNode = node.id
+        let id = NodeID(node.id.rawValue + 100)
+        nodes[node.id] = nil
+        node.isRetired = true
+        retired.append(node)
+        let stranger = SimulatedNode(id, in: self)
+        nodes[id] = stranger
+        schedule(after: time) { stranger.start() }
+    }
+
+    private func keepHarming() {
+        guard now < Simulation.faultsEnd else { return }
+        Harm.any(in: self)
+        let pause = UInt64.random(in: 100_000...2_500_000, using: &random)
+        schedule(after: pause) { [unowned self] in self.keepHarming() }
+    }
+
+    private func heal() {
+        trace { "HEAL" }
+        isHarmful = false
+        network.heal()
+        longestSync = usualSync
+        isCoordinatorUp = true
+        for node in sortedNodes {
+            node.pausedUntil = 0
+            if node.disk.value.hasFailed { node.crash() }
+            node.start()
+        }
+    }
+
+    /// After the healing every partition serves, has its replicas again, and they are equal.
+    private func checkEnd() {
+        for partition in partitions {
+            let configuration = coordinator.map.configurations[Int(partition.rawValue)]
+            guard let primary = configuration.primary.flatMap({ nodes[$0] }),
+                let replica = primary.replicas[partition], primary.mayRead(replica)
+            else {
+                fail("partition \(partition) serves nothing after healing: \(configuration)")
+                return
+            }
+            if configuration.replicas.count < min(coordinator.map.replicationFactor, nodes.count) {
+                fail("partition \(partition) lacks replicas after healing: \(configuration)")
+            }
+            for id in configuration.replicas {
+                guard let node = nodes[id], let other = node.replicas[partition] else { continue }
+                if other.committed != replica.lastIndex {
+                    fail(
+                        "partition \(partition): \(id) has committed \(other.committed) of \(replica.lastIndex) "
+                            + "after healing"
+                    )
+                }
+            }
+        }
+        let recent = history.operations.contains { ($0.answer?.at ?? 0) > Simulation.clientsEnd - 2_000_000 }
+        if !recent { fail("no client was answered after healing") }
+    }
+}
