@@ -99,7 +99,8 @@ let package = Package(
         ),
         executable("rookery-router", ["Launch", "Router", "Settings", .arguments]),
         library("Client", [.deque, .nioCore, .nioPosix]),
-        library("LoadGenerator", ["Client", .histogram, .nioCore]),
+        library("Randomness"),
+        library("LoadGenerator", ["Client", "Randomness", .histogram, .nioCore]),
         library("BulkLoad", ["Client", "LoadGenerator"]),
         executable(
             "rookery",
@@ -127,7 +128,7 @@ let package = Package(
         .target(
             name: "Simulator",
             dependencies: [
-                "Coordinator", "Messages", "Model", "Placement", "Replication", "TestSupport",
+                "Coordinator", "Messages", "Model", "Placement", "Randomness", "Replication",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             path: "Tests/Simulator",
@@ -139,14 +140,14 @@ let package = Package(
             path: "Tests/SimulationRunner",
             swiftSettings: settings
         ),
-        tests("ModelTests", ["Model", "TestSupport"]),
-        tests("LogTests", ["Log", "Model", "TestSupport"]),
-        tests("PlacementTests", ["Model", "Placement", "TestSupport"]),
+        tests("ModelTests", ["Model", "Randomness"]),
+        tests("LogTests", ["Log", "Model", "Randomness", "TestSupport"]),
+        tests("PlacementTests", ["Model", "Placement", "Randomness"]),
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("SettingsTests", ["Settings", "TestSupport"]),
-        tests("WireTests", ["TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
+        tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Model", "Router"]),
-        tests("NodeTests", ["Model", "Node", "Partitions", "TestSupport", .nioCore]),
+        tests("NodeTests", ["Model", "Node", "Partitions", "Randomness", .nioCore]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),
@@ -157,6 +158,6 @@ let package = Package(
             exclude: ["Mutants"],
             swiftSettings: settings
         ),
-        tests("PartitionsTests", ["Log", "Model", "Partitions", "Store", "TestSupport"]),
+        tests("PartitionsTests", ["Log", "Model", "Partitions", "Randomness", "Store", "TestSupport"]),
     ]
 )

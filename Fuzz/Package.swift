@@ -40,7 +40,8 @@ let package = Package(
         module("Settings"),
         module("Wire", ["CChecksum", "Model", nioCore, nioPosix, logging]),
         module("Client", [deque, nioCore, nioPosix]),
-        module("LoadGenerator", ["Client", histogram, nioCore]),
+        module("Randomness"),
+        module("LoadGenerator", ["Client", "Randomness", histogram, nioCore]),
         module("BulkLoad", ["Client", "LoadGenerator"]),
         module("TestSupport", ["Log"]),
         module(

@@ -55,9 +55,7 @@ package struct BulkLoader {
     ///
     /// - Returns: what became of it; lines with errors are in it with their numbers and stop nothing.
     package mutating func load(_ path: String, _ kind: Kind) async throws -> Summary {
-        var note = try LoadNote.read(of: path, cluster: try await clusterID())
-        let file = try LineFile(path)
-        try file.skip(note.lines)
+        var (note, file) = try LoadNote.open(path, cluster: try await clusterID())
         var summary = Summary()
         summary.skipped = file.count
         summary.earlierProblems = note.problems
@@ -67,10 +65,14 @@ package struct BulkLoader {
             guard !lines.isEmpty else { break }
             try await loadBatch(lines, path, kind, &summary)
             note.lines = file.count
+            note.fingerprint = file.fingerprint
             note.problems = summary.earlierProblems + summary.problems.count
             try note.write(of: path)
             progress?(path, file.position, file.size)
-            guard summary.problems.count < BulkLoader.largestProblemCount else { break }
+            guard summary.problems.count < BulkLoader.largestProblemCount else {
+                let last = summary.problems.last.map { "; the last: \($0)" } ?? ""
+                throw LineFault("\(path): \(summary.problems.count) of \(file.count) lines have errors\(last)")
+            }
         }
         let time = ContinuousClock.now - began
         summary.seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
@@ -85,24 +87,23 @@ package struct BulkLoader {
     }
 
     private mutating func loadBatch(
-        _ lines: [(number: Int, text: String?)],
+        _ lines: [LineFile.Line],
         _ path: String,
         _ kind: Kind,
         _ summary: inout Summary
     ) async throws {
         var parsed: [LoadStep.Line] = []
         var problems: [LineProblem] = []
-        for (number, text) in lines {
+        for line in lines {
             do throws(LineFault) {
-                guard let text else { throw LineFault("not UTF-8") }
-                if let line = try kind.parse(text[...]) { parsed.append((number, line)) }
+                if let step = try kind.parse(try line.text.get()[...]) { parsed.append((line.number, step)) }
             } catch {
-                problems.append(LineProblem(path: path, line: number, what: error.what))
+                problems.append(LineProblem(path: path, line: line.number, what: error.what))
             }
         }
         // A dump has its users in front of all that names them.
         if createsUsers, kind != .dump { try await createUsers(of: parsed.map(\.line)) }
-        let name = String(URL(fileURLWithPath: path).lastPathComponent.suffix(24))
+        let name = Fingerprint.of(URL(fileURLWithPath: path).lastPathComponent)
         var rest = parsed[...]
         while let first = rest.first {
             let run = rest.prefix { $0.line.isOfTheKind(of: first.line) }
@@ -197,13 +198,19 @@ package struct BulkLoader {
             return (index, user)
         }
         guard !users.isEmpty else { return refusals }
-        _ = try await stream.closed(count: users.count, window: BulkLoader.largestWindowOfUsers) { number in
+        let result = try await stream.closed(count: users.count, window: BulkLoader.largestWindowOfUsers) { number in
             ["USER.FIND", users[number].user.username]
         } check: { number, reply in
+            if case .error(let what) = reply { return what }
             if case .text(String(users[number].user.id.value)) = reply {
                 found.withLock { _ = $0.insert(users[number].index) }
             }
             return nil
+        }
+        guard result.errorCount == 0 else {
+            throw ClientError.disconnected(
+                "users cannot be looked up: \(result.errors.last ?? "the router went away"); give the command again"
+            )
         }
         let there = found.withLock { $0 }
         return refusals.enumerated().filter { !there.contains($0.offset) }.map(\.element)

@@ -41,7 +41,9 @@ package struct ClusterDump: Sendable {
     }
 
     package func write() async throws -> Summary {
-        guard case .integer(let partitions)? = try await stream.askPatiently(["CLUSTER.INFO"])["partitions"] else {
+        guard case .integer(let partitions)? = try await stream.askPatiently(["CLUSTER.INFO"])["partitions"],
+            partitions >= 0
+        else {
             throw ClientError.disconnected("CLUSTER.INFO does not say how many partitions there are")
         }
         var summary = Summary()

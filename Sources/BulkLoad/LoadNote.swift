@@ -8,33 +8,30 @@ struct LoadNote: Codable, Equatable {
     var problems = 0
     /// Into which cluster.
     let cluster: String
-    /// Of which file: its size and its beginning.
-    let bytes: Int
-    let beginning: Data
+    /// Of all lines that are done: the file may have grown since, and must not have changed.
+    var fingerprint = Fingerprint().value
 
-    private static let beginningBytes = 256
-
-    /// What is noted of a file, or a note that nothing is done yet.
+    /// Opens a file behind the lines that are done, with what is noted of them, or a note that nothing is.
     ///
-    /// - Throws: `LineFault` where the note is of another cluster or another file: which of its lines are done, nobody
-    ///   knows.
-    static func read(of path: String, cluster: String) throws -> LoadNote {
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? file.close() }
-        let beginning = try file.read(upToCount: beginningBytes) ?? Data()
-        let fresh = LoadNote(cluster: cluster, bytes: Int(try file.seekToEnd()), beginning: beginning)
-        guard let stored = FileManager.default.contents(atPath: notePath(of: path)) else { return fresh }
+    /// - Throws: `LineFault` where the note is of another cluster or of other lines: which are done, nobody knows.
+    static func open(_ path: String, cluster: String) throws -> (LoadNote, LineFile) {
+        let file = try LineFile(path)
+        guard let stored = FileManager.default.contents(atPath: notePath(of: path)) else {
+            return (LoadNote(cluster: cluster), file)
+        }
         let remedy = "remove it to load the file from its first line"
-        guard let note = try? JSONDecoder().decode(LoadNote.self, from: stored) else {
+        guard let note = try? JSONDecoder().decode(LoadNote.self, from: stored), note.lines >= 0, note.problems >= 0
+        else {
             throw LineFault("\(notePath(of: path)) cannot be understood: \(remedy)")
         }
         guard note.cluster == cluster else {
             throw LineFault("\(notePath(of: path)) is of a load into another cluster: \(remedy)")
         }
-        guard note.bytes == fresh.bytes, note.beginning == beginning else {
+        try file.skip(note.lines)
+        guard file.count == note.lines, file.fingerprint == note.fingerprint else {
             throw LineFault("\(path) has changed since \(notePath(of: path)) was written: \(remedy)")
         }
-        return note
+        return (note, file)
     }
 
     func write(of path: String) throws {

@@ -27,8 +27,8 @@ struct LoadStep: Sendable {
         return steps
     }
 
-    /// Parts steps into those to send and those to keep: a step of several lines may be refused and have to be sent in
-    /// parts, and its actor's later steps must not take effect before them.
+    /// Parts steps into those to send and those to keep: a step may be refused and have to be sent again, or in parts,
+    /// and its actor's later steps must not take effect before it.
     static func withoutOvertaking(_ steps: [LoadStep]) -> (ready: [LoadStep], held: [LoadStep]) {
         var ready: [LoadStep] = []
         var held: [LoadStep] = []
@@ -38,7 +38,7 @@ struct LoadStep: Sendable {
                 held.append(step)
             } else {
                 ready.append(step)
-                if step.lines.count > 1 { blocked.insert(step.actor) }
+                if !step.isUser { blocked.insert(step.actor) }
             }
         }
         return (ready, held)
@@ -69,7 +69,7 @@ struct LoadStep: Sendable {
     /// Each line by itself.
     var apart: [LoadStep] { lines.map { LoadStep(lines: [$0]) } }
 
-    /// - Parameter name: of the file, in keys.
+    /// - Parameter name: stands for the file, in keys.
     func command(name: String) -> [String] {
         guard let (number, line) = lines.first else { return [] }
         switch line {
@@ -107,10 +107,7 @@ extension TweetLine {
             if let replyTo { words += ["REPLYTO", replyTo.text, (replyToAuthor ?? author).text] }
         } else {
             // The text is part of the key, so that files of one name do not mistake each other's lines for theirs.
-            let content = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) {
-                ($0 ^ UInt64($1)) &* 1_099_511_628_211
-            }
-            words = ["TWEET.POST", author.text, text, "KEY", "\(name):\(number):\(String(content, radix: 36))"]
+            words = ["TWEET.POST", author.text, text, "KEY", "\(name):\(number):\(Fingerprint.of(text))"]
             if let replyTo { words += ["REPLYTO", replyTo.text] }
         }
         if let quote { words += ["QUOTE", quote.text] }

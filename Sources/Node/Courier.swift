@@ -36,8 +36,8 @@ final class Courier {
     /// Under load, how often a node is sent a request at most. What gathers meanwhile is one entry of each destination's
     /// log: entries of a few letters would cost their log and store more than the letters.
     private static let interval = TimeAmount.milliseconds(5)
-    /// A request of fewer letters is not load: the next one may follow at once.
-    private static let lettersOfLoad = 32
+    /// A request of fewer messages is not load: the next one may follow at once.
+    private static let messagesOfLoad = 32
     /// How many taken letters a partition gathers before it notes them in its log.
     private static let lettersPerTrim: UInt64 = 2_048
 
@@ -100,7 +100,8 @@ final class Courier {
 
     private func send(_ bags: [MailBag], to node: NodeID) {
         busyNodes.insert(node)
-        let isLoad = bags.reduce(0) { $0 + $1.letters.count } >= Courier.lettersOfLoad
+        let messages = bags.reduce(0) { $0 + $1.letters.reduce(0) { $0 + $1.messages.count } }
+        let isLoad = messages >= Courier.messagesOfLoad
         let next = NIODeadline.now() + (isLoad ? Courier.interval : .zero)
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {

@@ -11,7 +11,7 @@ final class LoopTurns {
     private static let pause = TimeAmount.microseconds(10)
 
     private let eventLoop: any EventLoop
-    private var waiting: Deque<() -> Void> = []
+    private var waiting: Deque<(_ end: NIODeadline) -> Void> = []
     private var isScheduled = false
 
     init(eventLoop: any EventLoop) {
@@ -19,7 +19,9 @@ final class LoopTurns {
     }
 
     /// Adds a piece behind those that wait. Whoever adds one adds no other before it has been run.
-    func add(_ piece: @escaping () -> Void) {
+    ///
+    /// - Parameter piece: is told when it must end.
+    func add(_ piece: @escaping (_ end: NIODeadline) -> Void) {
         waiting.append(piece)
         schedule()
     }
@@ -36,7 +38,7 @@ final class LoopTurns {
         var left = waiting.count
         while left > 0, NIODeadline.now() < end, let piece = waiting.popFirst() {
             left -= 1
-            piece()
+            piece(end)
         }
         if !waiting.isEmpty { schedule() }
     }

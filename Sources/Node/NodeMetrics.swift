@@ -14,8 +14,7 @@ struct NodeMetrics: Sendable {
     static let commandNames = [
         "createUser", "updateUser", "deleteUser", "follow", "unfollow", "postTweet", "deleteTweet", "restoreTweet",
         "receiveMail", "trimOutbox", "continueDeletion", "users", "userNamed", "following", "followers", "follows",
-        "tweets",
-        "existence", "home", "userTimeline", "dump",
+        "tweets", "existence", "home", "userTimeline", "dump",
     ]
 
     init() {

@@ -94,7 +94,7 @@ final class PartitionHost {
 
     func replica(of partition: PartitionID) -> Replica? { byID[partition] }
 
-    /// Letters that may wait for one destination.
+    /// Messages that may wait for one destination.
     var outboxLimit: Int { settings.outboxMessages }
 
     /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
@@ -392,9 +392,10 @@ final class PartitionHost {
 
     private func submitted(_ positions: [PartitionID: LogIndex], _ result: Result<Void, LogError>) {
         if case .failure(let error) = result { noteLogFailure(error) }
+        let end = NIODeadline.now() + LoopTurns.longest
         for (partition, index) in positions {
             switch result {
-            case .success: byID[partition]?.becameDurable(upTo: index)
+            case .success: byID[partition]?.becameDurable(upTo: index, until: end)
             case .failure: byID[partition]?.logFailed()
             }
         }

@@ -246,9 +246,11 @@ final class Replica {
     // MARK: Applying
 
     /// The log holds everything up to `index` durably.
-    func becameDurable(upTo index: LogIndex) {
+    ///
+    /// - Parameter end: when this turn of the loop, which all partitions share, must end.
+    func becameDurable(upTo index: LogIndex, until end: NIODeadline) {
         progress.makeDurable(upTo: index)
-        applyCommitted()
+        applyCommitted(until: end)
     }
 
     /// The log could not make its last entries durable: nobody knows whether they will be found after a restart. It
@@ -271,9 +273,8 @@ final class Replica {
         }
     }
 
-    private func applyCommitted() {
+    private func applyCommitted(until end: NIODeadline) {
         guard failure == nil, stalled == nil, !isApplyScheduled else { return }
-        let end = NIODeadline.now() + LoopTurns.longest
         while NIODeadline.now() < end {
             guard !inFlight.isEmpty, let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
                 return continueDeletions()
@@ -284,9 +285,9 @@ final class Replica {
             guard isApplied else { return }
         }
         isApplyScheduled = true
-        host.turns.add {
+        host.turns.add { end in
             self.isApplyScheduled = false
-            self.applyCommitted()
+            self.applyCommitted(until: end)
         }
     }
 
@@ -338,7 +339,7 @@ final class Replica {
         let isApplied = complete(entry, origin) { () throws(PartitionFailure) in try partition.commit() }
         guard isApplied else { return }
         host.storeIsFull(nil, for: partition.id)
-        applyCommitted()
+        applyCommitted(until: .now() + LoopTurns.longest)
     }
 
     private func finish(_ origin: Origin, _ outcome: Outcome) {
@@ -411,7 +412,7 @@ final class Replica {
             return host.tailsNotDrained(partition.id, error)
         }
         isDraining = true
-        host.turns.add { self.drainNextSlice() }
+        host.turns.add { _ in self.drainNextSlice() }
     }
 
     // MARK: Stopping

@@ -155,10 +155,13 @@ extension ReplicaState {
 
     mutating func take(_ answer: ReplicaMessage.Mismatch, from node: NodeID, now: MonotonicTime) {
         guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
-            var follower = leadership.followers[node], answer.last >= follower.matched, answer.last < follower.next
+            var follower = leadership.followers[node]
         else { return }
-        follower.base = answer.last
-        follower.next = answer.last + 1
+        // It names the beginning of an epoch, and may have acknowledged more: that is not lost.
+        let last = max(answer.last, follower.matched)
+        guard last < follower.next else { return }
+        follower.base = last
+        follower.next = last + 1
         follower.lastHeard = now
         follower.lastSent = 0
         leadership.followers[node] = follower

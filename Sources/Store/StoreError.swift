@@ -2,7 +2,8 @@
 package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Another process holds the data directory. Give up.
     case locked(path: String)
-    /// The directory was written by a newer version of the software. Give up, or upgrade.
+    /// The directory was written by another version of the software: begin with that version, `rookery dump`, and load
+    /// what it wrote into a cluster of this one.
     case otherFormat(found: Int, supported: Int)
     /// The directory's own files are not what this software writes. Give up.
     case notADataDirectory(String)

@@ -227,6 +227,13 @@ def test_load(own, tmp_path):
     (tmp_path / "follows.tsv.loaded").unlink()
     assert "149 lines loaded, 0 done before, 1 with errors" in load().stdout
     assert pages(client, "FOLLOWING", 1_000, count=50) == [str(b) for _, b in reversed(lines) if b != 1_000]
+    # A file that has grown goes on, and a line that cannot be held stops none behind it.
+    with follows.open("a") as file:
+        file.write("x" * (2 << 20) + "\n1000\t5000\n")
+    done = load()
+    assert "follows.tsv:151: longer than 1048576 bytes" in done.stderr
+    assert "1 lines loaded, 150 done before" in done.stdout
+    assert pages(client, "FOLLOWING", 1_000, count=1)[0] == "5000"
 
 
 def test_bench_checks_what_it_measures(own, tmp_path):

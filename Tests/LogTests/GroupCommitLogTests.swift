@@ -1,6 +1,7 @@
 import Foundation
 import Log
 import Model
+import Randomness
 import Synchronization
 import TestSupport
 import Testing

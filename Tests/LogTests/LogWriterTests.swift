@@ -1,5 +1,6 @@
 import Log
 import Model
+import Randomness
 import TestSupport
 import Testing
 

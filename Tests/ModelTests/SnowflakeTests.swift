@@ -1,5 +1,5 @@
 import Model
-import TestSupport
+import Randomness
 import Testing
 
 @Suite struct SnowflakeTests {

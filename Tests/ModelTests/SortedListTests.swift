@@ -1,5 +1,5 @@
 import Model
-import TestSupport
+import Randomness
 import Testing
 
 /// Lists are a join-semilattice: operands in any order, grouping and number make one list.

@@ -1,6 +1,6 @@
 import Model
 import Node
-import TestSupport
+import Randomness
 import Testing
 
 @Suite struct ActorQueueTests {

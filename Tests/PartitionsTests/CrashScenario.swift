@@ -1,6 +1,6 @@
 import Model
 import Partitions
-import TestSupport
+import Randomness
 
 /// A fixed sequence of commands over two partitions, which stops at a crash, and what must be there afterwards.
 struct CrashScenario {

@@ -1,4 +1,5 @@
 import Partitions
+import Randomness
 import TestSupport
 import Testing
 

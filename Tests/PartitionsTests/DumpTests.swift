@@ -58,12 +58,19 @@ import Testing
         _ = try cluster.run(.follow(Follow(follower: first, author: second))).get()
         _ = try cluster.run(.follow(Follow(follower: second, author: first))).get()
         _ = try cluster.run(.follow(Follow(follower: UserID(3), author: UserID(4)))).get()
+        // Elsewhere they go with the mail.
+        let home = cluster.layout.partition(of: first)
+        let neighbours = (1...10).map { UserID($0) }.filter { $0 != first && cluster.layout.partition(of: $0) == home }
+        #expect(!neighbours.isEmpty)
+        for neighbour in neighbours {
+            _ = try cluster.run(.follow(Follow(follower: neighbour, author: first))).get()
+        }
         // Nothing is delivered: the edges are all there.
         _ = try cluster.apply(.deleteUser(DeleteUser(user: first)), in: cluster.layout.partition(of: first))
         let follows = try dump(.follows, cluster, count: 1_000)
         let ofFirst = follows.filter {
-            guard case .follow(let follower, _, _) = $0 else { return false }
-            return follower == first
+            guard case .follow(let follower, let author, _) = $0 else { return false }
+            return follower == first || author == first && cluster.layout.partition(of: follower) == home
         }
         #expect(ofFirst.isEmpty)
         #expect(try dump(.users, cluster, count: 1_000).count == 11)

@@ -1,6 +1,6 @@
 import Model
 import Partitions
-import TestSupport
+import Randomness
 import Testing
 
 /// What one entry tells other partitions: in few letters, and to each destination in the order in which it was told.

@@ -1,6 +1,6 @@
 import Model
 import Partitions
-import TestSupport
+import Randomness
 import Testing
 
 /// One random run: operations, mail in any condition, crashes; timelines are compared all along.

@@ -1,6 +1,6 @@
 import Model
 import Placement
-import TestSupport
+import Randomness
 import Testing
 
 @Suite struct PlacementTests {

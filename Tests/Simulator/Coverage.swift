@@ -7,7 +7,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case epochBegun, renewal, claim, memberLeftOut, learnerAdmitted, transfer
     case proposalGranted, proposalTooLate
     case logRead, snapshotSent, snapshotInstalled
-    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission
+    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.

@@ -1,6 +1,7 @@
+internal import Messages
 internal import Model
 package import Placement
-internal import TestSupport
+internal import Randomness
 
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
@@ -46,6 +47,28 @@ package enum Harm: CaseIterable, Sendable {
         simulation.network.cut(from: .node(primary), to: .node(learner))
         Harm.crash(node, after: time, for: time * 2, in: simulation)
         simulation.schedule(after: time * 3 / 2) { [unowned simulation] in simulation.network.heal() }
+    }
+
+    /// A claim that is on its way for long, while the claimant starts again and, not knowing of it, grants the old primary
+    /// its lease.
+    ///
+    /// - Returns: whether the claim is sent so.
+    static func maybe(
+        whileClaiming next: PartitionMap.Configuration,
+        of partition: PartitionID,
+        by claimant: SimulatedNode,
+        in simulation: Simulation
+    ) -> Bool {
+        guard simulation.isHarmful, simulation.random.one(in: 4) else { return false }
+        simulation.coverage.note(.lateClaim)
+        simulation.trace { "FAULT late claim of \(claimant.id)" }
+        simulation.network.heal()
+        let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
+        simulation.schedule(after: time) { [unowned simulation, id = claimant.id] in
+            simulation.send(.coordinator(.propose(partition, next)), from: .node(id), to: .coordinator)
+        }
+        Harm.crash(claimant, for: 20_000, in: simulation)
+        return true
     }
 
     /// - Parameters:

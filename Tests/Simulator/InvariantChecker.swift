@@ -17,8 +17,8 @@ struct InvariantChecker {
 
     private var payloads: [EntryName: [UInt8]] = [:]
     private var applied: [Position: (entry: ReplicatedEntry, hash: UInt64)] = [:]
-    /// The newest entry that any replica has applied.
-    private(set) var newestApplied: [PartitionID: LogIndex] = [:]
+    /// The newest entry whose effect a client may know of: acknowledged, or applied where reads are answered.
+    private var newestVisible: [PartitionID: LogIndex] = [:]
     /// The first thing that did not hold.
     private(set) var violation: String?
 
@@ -53,10 +53,13 @@ struct InvariantChecker {
         } else {
             applied[position] = (entry, machine.hash)
         }
-        newestApplied[partition] = max(newestApplied[partition] ?? 0, entry.index)
     }
 
-    /// At most one replica of a partition serves, and it has all that was ever applied anywhere.
+    mutating func noteAcknowledged(_ index: LogIndex, in partition: PartitionID) {
+        newestVisible[partition] = max(newestVisible[partition] ?? 0, index)
+    }
+
+    /// At most one replica of a partition serves, and it has all that any client may know of.
     mutating func check(_ nodes: some Sequence<SimulatedNode>, _ partitions: [PartitionID], now: UInt64) {
         for partition in partitions {
             var serving: NodeID?
@@ -64,9 +67,11 @@ struct InvariantChecker {
                 guard let replica = node.replicas[partition], node.mayRead(replica) else { continue }
                 if let other = serving { fail("partition \(partition): \(other) and \(node.id) both serve") }
                 serving = node.id
-                if replica.lastIndex < newestApplied[partition] ?? 0 {
-                    fail("partition \(partition): \(node.id) serves without entry \(newestApplied[partition] ?? 0)")
+                let newest = newestVisible[partition] ?? 0
+                if replica.lastIndex < newest {
+                    fail("partition \(partition): \(node.id) serves without entry \(newest)")
                 }
+                noteAcknowledged(node.machines[partition]?.applied ?? 0, in: partition)
             }
         }
     }

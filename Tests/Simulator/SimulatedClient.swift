@@ -1,7 +1,7 @@
 internal import Model
 internal import Placement
+internal import Randomness
 internal import Replication
-internal import TestSupport
 
 /// What a client asks of a partition's primary.
 package struct RegisterRequest {

@@ -1,6 +1,6 @@
 internal import Model
+internal import Randomness
 internal import Replication
-internal import TestSupport
 
 /// What a node has on its disk: one log for all its partitions, and of each the state that was written out last. A crash
 /// takes what was not synced, from some point on.

@@ -1,5 +1,5 @@
 internal import Placement
-internal import TestSupport
+internal import Randomness
 
 /// Who can send packets.
 enum Address: Hashable, Comparable, CustomStringConvertible {

@@ -3,7 +3,6 @@ internal import Messages
 internal import Model
 internal import Placement
 internal import Replication
-internal import TestSupport
 
 /// A packet between simulated processes.
 enum Packet {
@@ -268,6 +267,7 @@ final class SimulatedNode {
             propose(configuration, for: partition)
         case .claim(let configuration, let primary):
             leases.beginClaim(of: partition, ending: configuration.epoch - 1, of: primary)
+            guard !Harm.maybe(whileClaiming: configuration, of: partition, by: self, in: simulation) else { return }
             propose(configuration, for: partition)
         case .askForMap: break
         case .readEntries(let first, let follower): readEntries(from: first, for: follower, in: partition)
@@ -341,7 +341,9 @@ final class SimulatedNode {
             machines[partition] = machine
             simulation.checker.noteApplied(entry, machine, in: partition, by: id)
             if let waiting = waiting[partition]?.removeValue(forKey: entry.index) {
-                simulation.checkDurability(of: entry, in: partition)
+                simulation.checker.noteAcknowledged(entry.index, in: partition)
+                let members = replicas[partition]?.configuration.replicas ?? []
+                simulation.checkDurability(of: entry, in: partition, members: members)
                 answer(.written, to: waiting.request, waiting.client)
             }
         }

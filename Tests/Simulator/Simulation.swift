@@ -2,8 +2,8 @@ internal import Coordinator
 internal import Messages
 internal import Model
 package import Placement
+internal import Randomness
 internal import Replication
-internal import TestSupport
 
 /// A whole cluster in one thread: coordinator, nodes, clients, clocks, network and disks, all from one seed.
 package final class Simulation {
@@ -138,12 +138,13 @@ package final class Simulation {
         checker.fail(what)
     }
 
-    /// What is acknowledged survives the crash of all, and the loss of fewer than `minimumReplicas` disks.
-    func checkDurability(of entry: ReplicatedEntry, in partition: PartitionID) {
+    /// What a primary acknowledges, every member of its configuration holds durably: it survives the crash of all, and
+    /// the loss of all disks but one.
+    func checkDurability(of entry: ReplicatedEntry, in partition: PartitionID, members: [NodeID]) {
         // A disk that was lost meanwhile counts: it is one of those that may be.
-        let holders = (nodes.values + retired).filter { $0.disk.value.holds(entry, in: partition) }
-        guard holders.count < settings.minimumReplicas else { return }
-        fail("partition \(partition): entry \(entry.index) is acknowledged and durable on \(holders.map(\.id)) only")
+        let holders = (nodes.values + retired).filter { $0.disk.value.holds(entry, in: partition) }.map(\.id)
+        guard let other = members.first(where: { !holders.contains($0) }) else { return }
+        fail("partition \(partition): entry \(entry.index) is acknowledged and not durable on \(other)")
     }
 
     // MARK: Packets

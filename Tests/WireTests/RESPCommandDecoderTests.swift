@@ -1,5 +1,5 @@
 import NIOCore
-import TestSupport
+import Randomness
 import Testing
 import Wire
 

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Randomness
 
 /// The graph that all workloads use: every user follows 20 to 200 others, drawn without replacement with probability
 /// proportional to rank^-0.75, ranks being a seeded shuffle of the ids.
@@ -14,7 +15,7 @@ package struct StandardGraph: Sendable {
     ///   - users: their ids are 0 to `users` - 1.
     ///   - least, most: how many others each user follows.
     package init(users: Int, seed: UInt64 = 1, least: Int = 20, most: Int = 200) {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var byRank = Array(0..<users)
         byRank.shuffle(using: &random)
         let sampler = WeightedSampler.zipf(count: users, exponent: 0.75)

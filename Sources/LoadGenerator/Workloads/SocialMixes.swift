@@ -1,4 +1,5 @@
 internal import Client
+internal import Randomness
 internal import Synchronization
 
 /// The mixes of operations that others have published.
@@ -13,7 +14,7 @@ extension Workbench {
         let readers = max(1, Int(Double(graph.users) * activeShare))
         let authors = drawAuthors(1 << 16, seed: 17 + UInt64(round) << 8)
         let sessions = Sessions()
-        var random = SeededNumbers(seed: 29 + UInt64(round) << 8)
+        var random = SeededGenerator(seed: 29 + UInt64(round) << 8)
         // Drawn before, so that drawing is not measured.
         let draws = (0..<count).map { _ in
             (kind: Int.random(in: 0..<116, using: &random), user: Int.random(in: 0..<readers, using: &random))

@@ -1,6 +1,7 @@
 internal import Client
 internal import Histogram
 internal import NIOCore
+internal import Randomness
 
 /// Posts now and then, and asks a follower's home until the tweet is there.
 package struct VisibilityProbe: Sendable {
@@ -22,7 +23,7 @@ package struct VisibilityProbe: Sendable {
     /// Probes one after the other for so many seconds.
     func run(_ service: any TimelineService, seconds: Double) async throws -> Result {
         var result = Result()
-        var random = SeededNumbers(seed: 23)
+        var random = SeededGenerator(seed: 23)
         let authors = WeightedSampler(weights: graph.postWeights)
         let followers = graph.followers
         let clock = ContinuousClock()

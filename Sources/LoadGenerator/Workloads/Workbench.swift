@@ -1,3 +1,5 @@
+internal import Randomness
+
 /// A service filled with a graph, and what workloads need to draw their operations and to check what they read.
 package struct Workbench: Sendable {
     package let service: any TimelineService
@@ -39,14 +41,14 @@ package struct Workbench: Sendable {
 
     /// Authors by the post weights.
     func drawAuthors(_ count: Int, seed: UInt64) -> [Int] {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let sampler = WeightedSampler(weights: graph.postWeights)
         return (0..<count).map { _ in sampler.draw(&random) }
     }
 
     /// Users by Zipf's law, ranks being a seeded shuffle of the ids.
     func drawUsers(_ count: Int, exponent: Double, seed: UInt64) -> [Int] {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var byRank = Array(0..<graph.users)
         byRank.shuffle(using: &random)
         let sampler = WeightedSampler.zipf(count: graph.users, exponent: exponent)

@@ -104,7 +104,7 @@ extension KnownUser: BinaryCodable {
 }
 
 extension BinaryReader {
-    /// A page size: the router allows at most 200, and nothing here allocates by more than this.
+    /// A page size: routers allow less, and nothing here allocates by more than this.
     mutating func readPageSize() throws(BinaryDecodingError) -> Int {
         let value = try readVariable()
         guard value <= 10_000 else { throw .invalid("page of \(value)") }

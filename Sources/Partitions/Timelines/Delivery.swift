@@ -70,7 +70,7 @@ extension Partition {
         }
     }
 
-    private func isLate(_ tweet: TweetID) -> Bool {
+    func isLate(_ tweet: TweetID) -> Bool {
         Snowflake.time(of: tweet.rawValue) * 1000 + settings.lateArrivalMicroseconds < current.time
     }
 }

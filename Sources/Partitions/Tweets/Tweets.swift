@@ -78,7 +78,9 @@ extension Partition {
         let replyTo = record.replyToAuthor == record.author ? nil : record.replyToAuthor
         let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
         transaction.merge(keys.of(.authorList, record.author.rawValue), operand(entry))
-        if homeLists.push(entry.withoutReplyTo(), to: record.author) {
+        if isLate(tweet) {
+            homeLists.drop(record.author, in: transaction, &statistics)
+        } else if homeLists.push(entry.withoutReplyTo(), to: record.author) {
             statistics.materializedDeliveries += 1
         }
         if let parent = record.replyTo, let partition = layout.partition(of: parent) {

@@ -16,12 +16,12 @@ enum ClusterCommands {
                 return .map([
                     ("state", .bulk(view.map.layout == nil ? "uninitialized" : isOK ? "ok" : "degraded")),
                     ("id", .bulk(String(view.map.clusterID))),
-                    ("mapVersion", .integer(Int64(view.map.version))),
-                    ("partitions", .integer(Int64(view.map.configurations.count))),
-                    ("replicationFactor", .integer(Int64(view.map.replicationFactor))),
+                    ("mapVersion", Replies.number(view.map.version)),
+                    ("partitions", Replies.number(view.map.configurations.count)),
+                    ("replicationFactor", Replies.number(view.map.replicationFactor)),
                     ("durability", .bulk(durabilities.isEmpty ? "unknown" : durabilities.joined(separator: ","))),
-                    ("nodes", .integer(Int64(view.map.members.count))),
-                    ("reachableNodes", reachable.map { .integer(Int64($0.count)) } ?? .null),
+                    ("nodes", Replies.number(view.map.members.count)),
+                    ("reachableNodes", reachable.map { Replies.number($0.count) } ?? .null),
                     ("coordinator", .bulk(view.nodes == nil ? "unreachable" : "reachable")),
                 ])
             }
@@ -41,8 +41,8 @@ enum ClusterCommands {
                     view.map.configurations.enumerated().map { index, configuration in
                         func name(_ node: NodeID) -> String { view.map.member(node)?.name ?? node.description }
                         return .map([
-                            ("partition", .integer(Int64(index))),
-                            ("epoch", .integer(Int64(configuration.epoch))),
+                            ("partition", Replies.number(index)),
+                            ("epoch", Replies.number(configuration.epoch)),
                             ("primary", configuration.primary.map { .bulk(name($0)) } ?? .null),
                             ("secondaries", .array(configuration.secondaries.map { .bulk(name($0)) })),
                         ])
@@ -59,14 +59,14 @@ enum ClusterCommands {
             ("id", .bulk(member.id.description)),
             ("address", .bulk("\(member.host):\(member.port)")),
             ("zone", .bulk(member.zone)),
-            ("weight", .integer(Int64(member.weight))),
-            ("primaries", .integer(Int64(map.partitions(of: member.id).count))),
+            ("weight", Replies.number(member.weight)),
+            ("primaries", Replies.number(map.partitions(of: member.id).count)),
             ("ready", .integer(health?.isReady ?? false ? 1 : 0)),
             ("problem", .bulk(health?.problem ?? "")),
-            ("silentMilliseconds", status?.silentMilliseconds.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ("silentMilliseconds", status?.silentMilliseconds.map { Replies.number($0) } ?? .null),
             ("durability", .bulk(health?.durability ?? "unknown")),
-            ("logBytes", .integer(Int64(clamping: health?.logBytes ?? 0))),
-            ("waitingLetters", .integer(Int64(clamping: health?.waitingLetters ?? 0))),
+            ("logBytes", Replies.number(health?.logBytes ?? 0)),
+            ("waitingLetters", Replies.number(health?.waitingLetters ?? 0)),
         ])
     }
 }

@@ -76,19 +76,9 @@ enum CopyCommands {
         let partition = PartitionID(UInt16(number))
         // Cursors belong to users; a partition's dumps have ids of their own.
         let owner = UserID(UInt64(number) * 4 + UInt64(kind.rawValue))
-        var count = largestCount
-        var after: DumpPosition?
-        try arguments.options { option, arguments throws(Refusal) in
-            switch option {
-            case "COUNT": count = try arguments.integer("COUNT", in: 1...largestCount)
-            case "CURSOR":
-                let text = try arguments.next()
-                after = text.isEmpty ? nil : try Cursor.parse(text, as: .dump, of: owner)
-            default: return false
-            }
-            return true
-        }
-        let query = Query.dump(DumpQuery(kind: kind, count: count, after: after))
+        var page = PageOptions<DumpPosition>(.dump, of: owner, count: largestCount, largest: largestCount)
+        try arguments.options { option, arguments throws(Refusal) in try page.take(option, from: &arguments) }
+        let query = Query.dump(DumpQuery(kind: kind, count: page.count, after: page.after))
         return .read(PartitionQuery(partition: partition, query: query)) { answer throws(Refusal) in
             guard case .dump(let page) = answer else { throw Plan.strangeAnswer }
             let next = page.next.map { Cursor.text(.dump, of: owner, $0) }
@@ -112,7 +102,7 @@ enum CopyCommands {
             return .map([
                 ("follower", .bulk(String(follower.rawValue))),
                 ("author", .bulk(String(author.rawValue))),
-                ("since", .integer(Int64(since))),
+                ("since", Replies.number(since)),
             ])
         case .tweet(let tweet, let replyToAuthor):
             guard case .map(var fields) = Replies.tweet(tweet) else { return .null }

@@ -91,19 +91,9 @@ enum FollowCommands {
     ) throws(Refusal) -> Plan {
         let layout = try context.requireLayout()
         let user = try arguments.user()
-        var count = defaultCount
-        var cursor: EdgeCursor?
-        try arguments.options { option, arguments throws(Refusal) in
-            switch option {
-            case "COUNT": count = try arguments.integer("COUNT", in: 1...largestCount)
-            case "CURSOR":
-                let text = try arguments.next()
-                cursor = text.isEmpty ? nil : try Cursor.parse(text, as: kind, of: user)
-            default: return false
-            }
-            return true
-        }
-        let part = PartitionQuery(partition: layout.partition(of: user), query: query(user, count, cursor))
+        var page = PageOptions<EdgeCursor>(kind, of: user, count: defaultCount, largest: largestCount)
+        try arguments.options { option, arguments throws(Refusal) in try page.take(option, from: &arguments) }
+        let part = PartitionQuery(partition: layout.partition(of: user), query: query(user, page.count, page.after))
         return .read(part) { answer throws(Refusal) in
             guard case .edges(let page) = answer else { throw Plan.strangeAnswer }
             let next = page.next.map { Cursor.text(kind, of: user, $0) }

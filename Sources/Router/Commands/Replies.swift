@@ -12,16 +12,19 @@ enum Replies {
         return .integer(value)
     }
 
+    /// A count or time that another process says: one that does not fit is as large as fits.
+    static func number(_ value: some BinaryInteger) -> RESPValue { .integer(Int64(clamping: value)) }
+
     static func user(_ user: User) -> RESPValue {
         .map([
             ("id", .bulk(String(user.id.rawValue))),
             ("username", .bulk(user.username)),
             ("name", .bulk(user.displayName)),
             ("bio", .bulk(user.bio)),
-            ("createdAt", .integer(Int64(user.createdAt))),
-            ("followers", .integer(Int64(user.followers))),
-            ("following", .integer(Int64(user.following))),
-            ("tweets", .integer(Int64(user.tweets))),
+            ("createdAt", number(user.createdAt)),
+            ("followers", number(user.followers)),
+            ("following", number(user.following)),
+            ("tweets", number(user.tweets)),
         ])
     }
 
@@ -30,13 +33,13 @@ enum Replies {
             ("id", .bulk(String(tweet.id.rawValue))),
             ("author", .bulk(String(tweet.author.rawValue))),
             ("text", .bulk(tweet.text)),
-            ("createdAt", .integer(Int64(tweet.createdAt))),
+            ("createdAt", number(tweet.createdAt)),
         ]
         if let replyTo = tweet.replyTo { fields.append(("replyTo", .bulk(String(replyTo.rawValue)))) }
         if let quoteOf = tweet.quoteOf { fields.append(("quoteOf", .bulk(String(quoteOf.rawValue)))) }
         fields.append(("likes", .integer(0)))
         fields.append(("retweets", .integer(0)))
-        fields.append(("replies", .integer(Int64(tweet.replies))))
+        fields.append(("replies", number(tweet.replies)))
         return .map(fields)
     }
 

@@ -32,32 +32,32 @@ enum TimelineCommands {
     /// The arguments of `TIMELINE.HOME`.
     private struct HomeRequest {
         let user: UserID
-        var count = defaultCount
-        var cursor: HomeCursor?
-        var since: Position?
-        var idsOnly = false
+        let count: Int
+        let cursor: HomeCursor?
+        let since: Position?
+        let idsOnly: Bool
 
         init(_ arguments: inout Arguments) throws(Refusal) {
             let user = try arguments.user()
-            self.user = user
-            var (count, cursor, since, idsOnly) = (count, cursor, since, idsOnly)
+            var page = PageOptions<HomeCursor>(.home, of: user, count: defaultCount, largest: largestCount)
+            var since: Position?
+            var idsOnly = false
             try arguments.options { option, arguments throws(Refusal) in
                 switch option {
-                case "COUNT": count = try arguments.integer("COUNT", in: 1...largestCount)
-                case "CURSOR":
-                    let text = try arguments.next()
-                    cursor = text.isEmpty ? nil : try Cursor.parse(text, as: .home, of: user)
                 case "SINCE":
                     let text = try arguments.next()
                     since = text.isEmpty ? nil : try Cursor.parse(text, as: .position, of: user)
                 case "IDS": idsOnly = true
-                default: return false
+                default: return try page.take(option, from: &arguments)
                 }
                 return true
             }
-            (self.count, self.cursor, self.idsOnly) = (count, cursor, idsOnly)
+            self.user = user
+            count = page.count
+            cursor = page.after
+            self.idsOnly = idsOnly
             // A cursor goes on with the first page's `SINCE`.
-            self.since = cursor == nil ? since : cursor?.since
+            self.since = page.after == nil ? since : page.after?.since
         }
 
         func plan(_ layout: PartitionLayout) -> Plan {
@@ -84,21 +84,14 @@ enum TimelineCommands {
 
     private static func userTimeline(_ arguments: inout Arguments, _ layout: PartitionLayout) throws(Refusal) -> Plan {
         let user = try arguments.user()
-        var count = defaultCount
-        var before: TweetID?
+        var page = PageOptions<TweetID>(.userTimeline, of: user, count: defaultCount, largest: largestCount)
         var idsOnly = false
         try arguments.options { option, arguments throws(Refusal) in
-            switch option {
-            case "COUNT": count = try arguments.integer("COUNT", in: 1...largestCount)
-            case "CURSOR":
-                let text = try arguments.next()
-                before = text.isEmpty ? nil : try Cursor.parse(text, as: .userTimeline, of: user)
-            case "IDS": idsOnly = true
-            default: return false
-            }
+            guard option == "IDS" else { return try page.take(option, from: &arguments) }
+            idsOnly = true
             return true
         }
-        let query = Query.userTimeline(user, count: count, before: before, withTexts: !idsOnly)
+        let query = Query.userTimeline(user, count: page.count, before: page.after, withTexts: !idsOnly)
         return .read(PartitionQuery(partition: layout.partition(of: user), query: query)) { answer throws(Refusal) in
             func cursor(_ tweet: TweetID?) -> String? { tweet.map { Cursor.text(.userTimeline, of: user, $0) } }
             switch answer {

@@ -42,6 +42,8 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private var processor = NIOSingleStepByteToMessageProcessor(FrameDecoder())
     private var context: ChannelHandlerContext?
     private var output = ByteBuffer()
+    /// What was given to the connection and it has not given to the operating system.
+    private var unwrittenBytes = 0
     private var isFlushScheduled = false
     private var isWelcome = false
     private var greetingTimer: Scheduled<Void>?
@@ -126,7 +128,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private func enqueue(_ frame: Frame) {
         guard let context else { return }
         frame.write(to: &output)
-        guard output.readableBytes <= FrameServerHandler.largestUnsentBytes else {
+        guard output.readableBytes + unwrittenBytes <= FrameServerHandler.largestUnsentBytes else {
             logger.warning("connection closed: its replies are not read")
             return context.close(promise: nil)
         }
@@ -140,7 +142,11 @@ package final class FrameServerHandler: ChannelDuplexHandler {
         guard let context, output.readableBytes > 0 else { return }
         let buffer = output
         output = context.channel.allocator.buffer(capacity: 4096)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        let size = buffer.readableBytes
+        unwrittenBytes += size
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in self.unwrittenBytes -= size }
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
     }
 }
 

@@ -1,5 +1,5 @@
 /// SplitMix64 (Steele, Lea, Flood, 2014): the same numbers for the same seed, on every machine.
-package struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) {
