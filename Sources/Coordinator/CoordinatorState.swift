@@ -15,7 +15,7 @@ package struct CoordinatorState {
 
     /// When lost replicas are replaced.
     package struct Replacement: Hashable, Sendable {
-        /// A node that has said nothing for so long is sent no new replicas.
+        /// A node that has said nothing for so long, or is not ready, counts as lost and is sent no new replicas.
         package var silence: Milliseconds = 3_000
         /// How long a partition may lack a replica before another node is chosen: a restart is cheaper than a copy.
         package var patience: Milliseconds = 10_000
@@ -33,6 +33,8 @@ package struct CoordinatorState {
     package private(set) var map: PartitionMap
     private let replacement: Replacement
     private var heard: [NodeID: Heard] = [:]
+    /// Since when this coordinator has looked for lost replicas.
+    private var watchingSince: Milliseconds?
     /// By partition, since when it has lacked a replica.
     private var shortSince: [Int: Milliseconds] = [:]
 
@@ -74,7 +76,8 @@ package struct CoordinatorState {
 
     /// A member of the same name that holds nothing was the same node before its data was lost.
     private func isReplaceable(_ old: Member, by new: Member) -> Bool {
-        old.name == new.name && map.partitions(of: old.id).isEmpty
+        old.name == new.name && !map.configurations.contains { $0.replicas.contains(old.id) }
+            && !map.learners.values.contains { $0.contains(old.id) }
     }
 
     // MARK: Configurations
@@ -121,8 +124,12 @@ package struct CoordinatorState {
     /// Finds new nodes for partitions that have lacked a replica for a while, a few at a time, and forgets learners that
     /// are gone. To be called now and then.
     package mutating func replaceLostReplicas(now: Milliseconds) -> [Effect] {
+        // Nobody has had the time to be heard of.
+        let began = watchingSince ?? now
+        watchingSince = began
+        guard now >= began + replacement.silence else { return [] }
         let alive = map.members.filter { member in
-            heard[member.id].map { now <= $0.at + replacement.silence } ?? false
+            heard[member.id].map { now <= $0.at + replacement.silence && $0.health.isReady } ?? false
         }
         let before = map.learners
         map.learners = map.learners.compactMapValues { nodes in

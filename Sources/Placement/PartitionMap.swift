@@ -85,16 +85,27 @@ extension PartitionMap: BinaryCodable {
         configurations = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
             try reader.read()
         }
-        learners = [:]
-        for (partition, nodes) in try reader.readArray(
-            elementSize: 3,
-            { reader throws(BinaryDecodingError) in (try reader.readPartition(), try reader.readNodes()) }
-        ) {
-            learners[partition] = nodes
-        }
+        learners = try PartitionMap.readLearners(&reader)
         guard configurations.isEmpty || layout != nil else {
             throw .invalid("partition count \(configurations.count)")
         }
+    }
+}
+
+extension PartitionMap {
+    /// A coordinator's file may be from before there were any.
+    private static func readLearners(
+        _ reader: inout BinaryReader
+    ) throws(BinaryDecodingError) -> [PartitionID: [NodeID]] {
+        guard reader.remaining > 0 else { return [:] }
+        var learners: [PartitionID: [NodeID]] = [:]
+        let read = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
+            (partition: try reader.readPartition(), nodes: try reader.readNodes())
+        }
+        for (partition, nodes) in read {
+            learners[partition] = nodes
+        }
+        return learners
     }
 }
 
@@ -106,7 +117,7 @@ extension PartitionMap.Configuration: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        epoch = try reader.readVariable()
+        epoch = try reader.readOrdinal()
         primary = try reader.readOptional { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) }
         secondaries = try reader.readNodes()
     }

@@ -12,8 +12,9 @@ extension ReplicaState {
         guard append.configuration.epoch >= configuration.epoch else {
             return effects.append(.send(.stale(epoch: configuration.epoch), to: sender))
         }
+        guard sender == append.configuration.primary, sender != node else { return }
         adopt(append.configuration, now: now, leases: leases)
-        guard sender == configuration.primary, sender != node, !hasLogFailed else { return }
+        guard sender == configuration.primary, !hasLogFailed else { return }
         guard agrees(at: append.previousIndex, epoch: append.previousEpoch) else {
             let last =
                 append.previousIndex > log.last
@@ -72,11 +73,9 @@ extension ReplicaState {
     }
 
     mutating func install(index: LogIndex, epoch: UInt64) {
-        guard index > committed, let primary = configuration.primary, primary != node else { return }
-        log = ReplicaLog(
-            epochs: EpochTable(startingBehind: index, epoch: epoch),
-            largestRecentBytes: settings.recentBytes
-        )
+        // A member holds what it has acknowledged, which a snapshot would take away.
+        guard case .stranger = role, index > committed, let primary = configuration.primary else { return }
+        log.restart(behind: index, epoch: epoch)
         committed = index
         matched = index
         effects.append(.send(.mismatch(.init(epoch: configuration.epoch, last: index)), to: primary))

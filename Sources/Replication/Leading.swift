@@ -7,7 +7,6 @@ extension ReplicaState {
 
     /// - Parameter mayServeAtOnce: whether the primary before is known to serve no longer.
     mutating func beginLeading(mayServeAtOnce: Bool, now: MonotonicTime, leases: LeaseTable) {
-        effects.append(.endGrants)
         if isPrimary { effects.append(.deposed) }
         var followers: [NodeID: Leadership.Follower] = [:]
         for node in configuration.secondaries {
@@ -37,8 +36,9 @@ extension ReplicaState {
             configuration.secondaries.contains(node) || learners.contains(node)
         }
         for node in leadership.followers.keys {
-            // They learn of the epoch by the next message.
+            // They learn of the epoch by the next message. What is being read for them was asked for in another one.
             leadership.followers[node]?.lastSent = 0
+            leadership.followers[node]?.isReading = false
         }
         role = .primary(leadership)
         sendAll(now: now)
@@ -89,7 +89,7 @@ extension ReplicaState {
             follower.isReading = true
             leadership.followers[node] = follower
             role = .primary(leadership)
-            return effects.append(.readEntries(from: follower.next, for: node))
+            return effects.append(.readEntries(from: follower.next, for: node, epoch: configuration.epoch))
         }
         guard !entries.isEmpty || now >= follower.lastSent + settings.times.retry else { return }
         effects.append(.send(message(entries, behind: follower.next - 1, previousEpoch), to: node))
@@ -120,7 +120,7 @@ extension ReplicaState {
     mutating func sendRead(_ entries: [ReplicatedEntry], previousEpoch: UInt64, to node: NodeID, now: MonotonicTime) {
         guard case .primary(var leadership) = role, var follower = leadership.followers[node] else { return }
         guard let first = entries.first else {
-            return effects.append(.sendSnapshot(to: node))
+            return effects.append(.sendSnapshot(to: node, epoch: configuration.epoch))
         }
         follower.isReading = false
         if first.index == follower.next {
@@ -138,9 +138,8 @@ extension ReplicaState {
         guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
             var follower = leadership.followers[node]
         else { return }
-        guard answer.durable <= log.last else {
-            return stop("node \(node) acknowledges entry \(answer.durable) of \(log.last)")
-        }
+        // Nobody holds what there is not.
+        guard answer.durable <= log.last else { return }
         follower.lastHeard = now
         if answer.durable > follower.matched {
             follower.matched = answer.durable
@@ -263,7 +262,11 @@ extension ReplicaState {
             let isLost = isLost(admission.learner, leadership, now: now, leases: leases)
             let isLearner = strangers.contains(admission.learner)
             // Nobody has been asked yet: it can be forgotten.
-            if isLost || !isLearner { leadership.admission = nil }
+            if isLost || !isLearner {
+                leadership.admission = nil
+                role = .primary(leadership)
+                advanceCommit(leadership)
+            }
         }
         role = .primary(leadership)
         guard let admission = leadership.admission else { return beginAdmission(leadership, strangers, now: now) }
@@ -280,10 +283,11 @@ extension ReplicaState {
             guard let follower = leadership.followers[node] else { return false }
             return follower.matched + settings.window / 4 >= log.last
                 && follower.lastHeard + 2 * settings.times.retry >= now
+                // One that answers and acknowledges nothing would hold all commits up.
+                && now < follower.lastProgress + settings.times.acknowledgement
         }
         guard let learner = ready else { return }
         leadership.followers[learner]?.since = now
-        leadership.followers[learner]?.lastProgress = now
         leadership.admission = Leadership.Admission(learner: learner, from: log.last)
         role = .primary(leadership)
     }

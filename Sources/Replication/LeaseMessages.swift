@@ -22,6 +22,13 @@ public struct BeaconReply: Hashable, Sendable {
     public let session: UInt64
     /// What the beacon asked for and the session covers now.
     public let covers: [CoveredPartition]
+
+    package init(run: UInt64, sentAt: MonotonicTime, session: UInt64, covers: [CoveredPartition]) {
+        self.run = run
+        self.sentAt = sentAt
+        self.session = session
+        self.covers = covers
+    }
 }
 
 /// A partition in an epoch.
@@ -46,7 +53,7 @@ extension Beacon: BinaryCodable {
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         run = try reader.readFixed()
         session = try reader.readFixed()
-        sentAt = try reader.readVariable()
+        sentAt = try reader.readOrdinal()
         wants = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
     }
 }
@@ -61,7 +68,7 @@ extension BeaconReply: BinaryCodable {
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         run = try reader.readFixed()
-        sentAt = try reader.readVariable()
+        sentAt = try reader.readOrdinal()
         session = try reader.readFixed()
         covers = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
     }
@@ -75,6 +82,6 @@ extension CoveredPartition: BinaryCodable {
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         partition = try reader.readPartition()
-        epoch = try reader.readVariable()
+        epoch = try reader.readOrdinal()
     }
 }

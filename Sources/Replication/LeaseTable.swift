@@ -12,8 +12,8 @@ package struct LeaseTable: Sendable {
     private struct Held: Sendable {
         /// The newest session that the peer has named.
         var session: UInt64 = 0
-        /// The session that this node has left: it is not taken up again, whatever comes late.
-        var abandoned: UInt64 = 0
+        /// When this node left a session: replies to beacons from before do not bring it back.
+        var leftAt: MonotonicTime = 0
         /// By session, what it promises: one that has ended still holds until its time is over.
         var promises: [UInt64: Promise] = [:]
         var wanted: [PartitionID: UInt64] = [:]
@@ -29,10 +29,14 @@ package struct LeaseTable: Sendable {
     private struct Given: Sendable {
         /// 0 where none is open.
         var session: UInt64 = 0
+        /// Whether a beacon has named the session: the peer knows of it.
+        var isKnown = false
         var covered: Set<PartitionID> = []
         /// When a beacon came last.
         var lastHeard: MonotonicTime = 0
-        /// When a partition that is not covered was last covered or asked for.
+        /// When a partition that is not covered was last covered.
+        var lastPromised: [PartitionID: MonotonicTime] = [:]
+        /// When a partition was last asked for.
         var lastWanted: [PartitionID: MonotonicTime] = [:]
         /// Of the newest beacon, so that late and repeated ones promise nothing.
         var run: UInt64 = 0
@@ -40,15 +44,21 @@ package struct LeaseTable: Sendable {
 
         mutating func end() {
             for partition in covered {
-                lastWanted[partition] = lastHeard
+                lastPromised[partition] = lastHeard
             }
             session = 0
+            isKnown = false
             covered = []
+        }
+
+        /// When something was last promised for a partition.
+        func lastPromised(for partition: PartitionID) -> MonotonicTime {
+            covered.contains(partition) ? lastHeard : lastPromised[partition] ?? 0
         }
 
         /// When the peer last was, or wanted to be, the primary of a partition.
         func lastHeard(for partition: PartitionID) -> MonotonicTime {
-            covered.contains(partition) ? lastHeard : lastWanted[partition] ?? 0
+            max(lastPromised(for: partition), lastWanted[partition] ?? 0)
         }
     }
 
@@ -63,7 +73,8 @@ package struct LeaseTable: Sendable {
     /// Partitions that this node claims, with the epoch that it wants to end.
     private var claims: [PartitionID: UInt64] = [:]
 
-    /// - Parameter run: names this run of the node; different from any earlier one's.
+    /// - Parameter run: 64 random bits that name this run of the node. Sessions are counted from there: two runs' must not
+    ///   meet.
     package init(times: ReplicationTimes, run: UInt64, now: MonotonicTime) {
         self.times = times
         self.run = run
@@ -74,12 +85,12 @@ package struct LeaseTable: Sendable {
     // MARK: What this node holds
 
     /// Says which partitions need a peer's lease, each with the epoch in which this node is its primary.
-    package mutating func want(_ partitions: [PartitionID: UInt64], from peer: NodeID) {
+    package mutating func want(_ partitions: [PartitionID: UInt64], from peer: NodeID, now: MonotonicTime) {
         guard held[peer] != nil || !partitions.isEmpty else { return }
         var lease = held[peer] ?? Held()
         // The peer must not take it for a sign that this node leads what it no longer leads.
         if lease.session != 0, lease.wanted.keys.contains(where: { partitions[$0] == nil }) {
-            lease.abandoned = lease.session
+            lease.leftAt = now
             lease.session = 0
         }
         lease.wanted = partitions
@@ -110,9 +121,10 @@ package struct LeaseTable: Sendable {
     }
 
     package mutating func receive(_ reply: BeaconReply, from peer: NodeID, now: MonotonicTime) {
-        guard reply.run == run, var lease = held[peer] else { return }
+        // Nothing was sent later than now.
+        guard reply.run == run, reply.sentAt <= now, var lease = held[peer] else { return }
         lease.promises = lease.promises.filter { $0.key == lease.session || $0.value.until > now }
-        if reply.session != lease.abandoned { lease.session = reply.session }
+        if reply.sentAt >= lease.leftAt { lease.session = reply.session }
         var promise = lease.promises[reply.session] ?? Promise(until: 0)
         promise.until = max(promise.until, reply.sentAt + times.lease)
         for covered in reply.covers where lease.wanted[covered.partition].map({ covered.epoch <= $0 }) ?? false {
@@ -136,14 +148,16 @@ package struct LeaseTable: Sendable {
         grant.run = beacon.run
         grant.sentAt = beacon.sentAt
         var covers: [CoveredPartition] = []
-        // A beacon of another session keeps up nothing that this one covers.
-        if grant.session == 0 || grant.session != beacon.session {
+        if grant.session != 0, grant.session == beacon.session {
+            grant.isKnown = true
+            covers = beacon.wants.filter { mayCover($0) }
+            grant.covered.formUnion(covers.map(\.partition))
+        } else if grant.session == 0 || grant.isKnown {
+            // A beacon of another session keeps up nothing that this one covers. A session that the peer cannot know of
+            // yet stands: with one for each beacon on its way, none would ever be the newest.
             grant.end()
             lastSession &+= 1
             grant.session = max(1, lastSession)
-        } else {
-            covers = beacon.wants.filter { mayCover($0) }
-            grant.covered.formUnion(covers.map(\.partition))
         }
         grant.lastHeard = now
         for wanted in beacon.wants {
@@ -166,9 +180,9 @@ package struct LeaseTable: Sendable {
         max(given[peer]?.lastHeard(for: partition) ?? 0, startedAt) + times.grace
     }
 
-    /// The same for whoever may have been the primary.
+    /// When nothing that this node has promised about a partition can hold any more, if it promises nothing new.
     package func promiseEnd(for partition: PartitionID) -> MonotonicTime {
-        given.values.reduce(startedAt) { max($0, $1.lastHeard(for: partition)) } + times.grace
+        given.values.reduce(startedAt) { max($0, $1.lastPromised(for: partition)) } + times.grace
     }
 
     /// Ends what was promised to a peer, so that no later beacon extends it, and covers a partition for nobody until the
@@ -178,16 +192,13 @@ package struct LeaseTable: Sendable {
         claims[partition] = epoch
     }
 
-    /// Ends every session that covers a partition: this node is its primary now.
-    package mutating func endGrants(for partition: PartitionID) {
-        for peer in given.keys where given[peer]?.covered.contains(partition) == true {
+    /// This node has learnt of a partition's configuration, which decides its claims on earlier ones. Sessions with other
+    /// nodes than the primary cover it no longer: one that does not know that it was deposed must not be kept up.
+    package mutating func learn(_ configuration: PartitionMap.Configuration, of partition: PartitionID) {
+        epochs[partition] = max(epochs[partition] ?? 0, configuration.epoch)
+        if let claimed = claims[partition], claimed < configuration.epoch { claims[partition] = nil }
+        for (peer, grant) in given where peer != configuration.primary && grant.covered.contains(partition) {
             given[peer]?.end()
         }
-    }
-
-    /// This node has learnt of a partition's configuration, which decides its claims on earlier ones.
-    package mutating func learn(_ epoch: UInt64, of partition: PartitionID) {
-        epochs[partition] = max(epochs[partition] ?? 0, epoch)
-        if let claimed = claims[partition], claimed < epoch { claims[partition] = nil }
     }
 }

@@ -31,6 +31,9 @@ package struct ReplicaLog {
 
     package var last: LogIndex { epochs.last }
 
+    /// An array has a header, and an entry its numbers.
+    private static func memory(of entry: ReplicatedEntry) -> Int { entry.payload.count + 56 }
+
     /// Adds entries behind the last one.
     ///
     /// - Returns: the ticket with which they are to be reported durable.
@@ -38,21 +41,30 @@ package struct ReplicaLog {
         for entry in entries {
             epochs.append(epoch: entry.epoch)
             recent.append(entry)
-            recentBytes += entry.payload.count
+            recentBytes += ReplicaLog.memory(of: entry)
         }
         while recentBytes > largestRecentBytes, recent.count > 1, let first = recent.popFirst() {
-            recentBytes -= first.payload.count
+            recentBytes -= ReplicaLog.memory(of: first)
         }
         lastTicket += 1
         writes.append(Write(ticket: lastTicket, last: last))
         return lastTicket
     }
 
+    /// A snapshot has taken the place of everything up to an entry. Writes from before make nothing durable any more.
+    package mutating func restart(behind index: LogIndex, epoch: UInt64) {
+        epochs = EpochTable(startingBehind: index, epoch: epoch)
+        durable = index
+        recent = []
+        recentBytes = 0
+        writes = []
+    }
+
     /// Takes entries away: another primary has put others in their place.
     package mutating func truncate(after index: LogIndex) {
         epochs.truncate(after: index)
         while let entry = recent.last, entry.index > index {
-            recentBytes -= entry.payload.count
+            recentBytes -= ReplicaLog.memory(of: entry)
             recent.removeLast()
         }
         durable = min(durable, index)

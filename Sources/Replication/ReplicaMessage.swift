@@ -22,17 +22,41 @@ public enum ReplicaMessage: Hashable, Sendable {
         /// How far all members hold the log.
         public let committed: LogIndex
         public let entries: [ReplicatedEntry]
+
+        package init(
+            configuration: PartitionMap.Configuration,
+            previousIndex: LogIndex,
+            previousEpoch: UInt64,
+            committed: LogIndex,
+            entries: [ReplicatedEntry]
+        ) {
+            self.configuration = configuration
+            self.previousIndex = previousIndex
+            self.previousEpoch = previousEpoch
+            self.committed = committed
+            self.entries = entries
+        }
     }
 
     public struct Acknowledgement: Hashable, Sendable {
         public let epoch: UInt64
         /// Everything up to here is durable, and the same as in the primary's log.
         public let durable: LogIndex
+
+        package init(epoch: UInt64, durable: LogIndex) {
+            self.epoch = epoch
+            self.durable = durable
+        }
     }
 
     public struct Mismatch: Hashable, Sendable {
         public let epoch: UInt64
         public let last: LogIndex
+
+        package init(epoch: UInt64, last: LogIndex) {
+            self.epoch = epoch
+            self.last = last
+        }
     }
 }
 
@@ -68,11 +92,11 @@ extension ReplicaMessage: BinaryCodable {
         case 1: self = .append(try Append(from: &reader))
         case 2:
             self = .acknowledge(
-                Acknowledgement(epoch: try reader.readVariable(), durable: try reader.readVariable())
+                Acknowledgement(epoch: try reader.readOrdinal(), durable: try reader.readOrdinal())
             )
-        case 3: self = .mismatch(Mismatch(epoch: try reader.readVariable(), last: try reader.readVariable()))
-        case 4: self = .stale(epoch: try reader.readVariable())
-        case 5: self = .resigned(epoch: try reader.readVariable())
+        case 3: self = .mismatch(Mismatch(epoch: try reader.readOrdinal(), last: try reader.readOrdinal()))
+        case 4: self = .stale(epoch: try reader.readOrdinal())
+        case 5: self = .resigned(epoch: try reader.readOrdinal())
         case let other: throw .invalid("replica message \(other)")
         }
     }
@@ -81,14 +105,14 @@ extension ReplicaMessage: BinaryCodable {
 extension ReplicaMessage.Append {
     fileprivate init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         configuration = try reader.read()
-        previousIndex = try reader.readVariable()
-        previousEpoch = try reader.readVariable()
-        committed = try reader.readVariable()
+        previousIndex = try reader.readOrdinal()
+        previousEpoch = try reader.readOrdinal()
+        committed = try reader.readOrdinal()
         entries = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
         // A gap between entries, or an index that wraps, would put an entry where it does not belong.
         var index = previousIndex
         for entry in entries {
-            guard index < .max, entry.index == index + 1 else {
+            guard entry.index == index + 1 else {
                 throw .invalid("entry \(entry.index) behind \(index)")
             }
             index = entry.index

@@ -19,9 +19,9 @@ package struct ReplicaState {
         case logFailed
         case received(ReplicaMessage, from: NodeID)
         /// What `readEntries` asked for; empty where the log no longer has it.
-        case read([ReplicatedEntry], previousEpoch: UInt64, for: NodeID)
+        case read([ReplicatedEntry], previousEpoch: UInt64, for: NodeID, epoch: UInt64)
         /// `sendSnapshot` has ended, well or not.
-        case snapshotEnded(for: NodeID)
+        case snapshotEnded(for: NodeID, epoch: UInt64)
         /// A snapshot has taken the place of this replica's log and state.
         case installed(index: LogIndex, epoch: UInt64)
         /// A planned handover.
@@ -37,16 +37,15 @@ package struct ReplicaState {
         case commit(upTo: LogIndex)
         /// Tell the lease table of a newer configuration.
         case learn(PartitionMap.Configuration)
-        /// End the grants for this partition.
-        case endGrants
         /// Ask the coordinator for a configuration, if the epoch is still the one before.
         case propose(PartitionMap.Configuration, Proposal.Reason)
         /// The same, after the grant to the primary has ended.
         case claim(PartitionMap.Configuration, from: NodeID)
         /// Somebody knows of a newer configuration: ask the coordinator.
         case askForMap
-        case readEntries(from: LogIndex, for: NodeID)
-        case sendSnapshot(to: NodeID)
+        /// Answered with the epoch: what was read in another one is not sent.
+        case readEntries(from: LogIndex, for: NodeID, epoch: UInt64)
+        case sendSnapshot(to: NodeID, epoch: UInt64)
         /// This replica is primary no longer: nobody knows what becomes of entries that are not committed.
         case deposed
         /// An invariant of ours is broken: the partition must not go on here.
@@ -116,9 +115,11 @@ package struct ReplicaState {
         case .persisted(let ticket): persisted(ticket, now: now)
         case .logFailed: hasLogFailed = true
         case .received(let message, let sender): receive(message, from: sender, now: now, leases: leases)
-        case .read(let entries, let previousEpoch, let follower):
+        case .read(let entries, let previousEpoch, let follower, let epoch):
+            guard isOfThisEpoch(epoch) else { break }
             sendRead(entries, previousEpoch: previousEpoch, to: follower, now: now)
-        case .snapshotEnded(let follower): probe(follower, now: now)
+        case .snapshotEnded(let follower, let epoch):
+            if isOfThisEpoch(epoch) { probe(follower, now: now) }
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)
@@ -146,7 +147,9 @@ package struct ReplicaState {
 
     /// Whether this replica may take writes. What it takes may still come to nothing, if it is deposed.
     package func mayWrite(now: MonotonicTime, leases: LeaseTable) -> Bool {
-        guard case .primary(let leadership) = role, leadership.successor == nil else { return false }
+        guard case .primary(let leadership) = role, leadership.successor == nil,
+            log.last - min(log.last, committed) < settings.largestUncommitted
+        else { return false }
         return mayRead(now: now, leases: leases)
     }
 
@@ -161,7 +164,7 @@ package struct ReplicaState {
         // Whether a proposal has been granted is not known before its answer.
         let others = configuration.secondaries + (proposal?.configuration.secondaries ?? [])
         return others.allSatisfy { grantor in
-            leases.leaseEnd(from: grantor, for: partition).map { $0 > now } ?? false
+            grantor == node || (leases.leaseEnd(from: grantor, for: partition).map { $0 > now } ?? false)
         }
     }
 
@@ -176,7 +179,6 @@ package struct ReplicaState {
     mutating func adopt(_ newer: PartitionMap.Configuration, now: MonotonicTime, leases: LeaseTable) {
         guard newer.epoch > configuration.epoch else { return }
         let previous = configuration
-        let asked = proposal
         configuration = newer
         configuredAt = now
         proposal = nil
@@ -193,8 +195,7 @@ package struct ReplicaState {
         if case .primary(let leadership) = role, previous.epoch + 1 == newer.epoch {
             continueLeading(leadership, now: now)
         } else {
-            let hasClaimed = asked?.reason == .claim && previous.epoch + 1 == newer.epoch
-            beginLeading(mayServeAtOnce: hasClaimed || resignedEpoch + 1 == newer.epoch, now: now, leases: leases)
+            beginLeading(mayServeAtOnce: resignedEpoch + 1 == newer.epoch, now: now, leases: leases)
         }
     }
 

@@ -23,8 +23,8 @@ extension ReplicatedEntry: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        epoch = try reader.readVariable()
-        index = try reader.readVariable()
+        epoch = try reader.readOrdinal()
+        index = try reader.readOrdinal()
         payload = try reader.readBytes()
     }
 }

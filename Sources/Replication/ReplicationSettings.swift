@@ -1,8 +1,10 @@
 /// How a partition's replicas behave; the same on every node of a cluster.
 package struct ReplicationSettings: Hashable, Sendable {
     package var times = ReplicationTimes.standard
-    /// A configuration is never made smaller than this.
-    package var minimumReplicas = 1
+    /// A configuration is never made smaller than this: the coordinator would refuse.
+    package let minimumReplicas: Int
+    /// Entries that a primary takes before all members have earlier ones.
+    package var largestUncommitted: UInt64 = 65_536
     /// Entries that a replica may be sent before it has acknowledged earlier ones.
     package var window: UInt64 = 4_096
     /// Entries in one message.
@@ -10,5 +12,8 @@ package struct ReplicationSettings: Hashable, Sendable {
     /// About how many bytes of the log's end a replica keeps in memory.
     package var recentBytes = 4 << 20
 
-    package init() {}
+    /// - Parameter replicationFactor: of the cluster; a majority of it is the least.
+    package init(replicationFactor: Int) {
+        minimumReplicas = replicationFactor / 2 + 1
+    }
 }

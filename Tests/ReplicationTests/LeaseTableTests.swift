@@ -9,12 +9,16 @@ import Testing
     private static let primary = NodeID(1)
     private static let secondary = NodeID(2)
 
+    private static func configuration(_ epoch: UInt64, primary: NodeID = primary) -> PartitionMap.Configuration {
+        PartitionMap.Configuration(epoch: epoch, primary: primary, secondaries: [secondary])
+    }
+
     private var holder = LeaseTable(times: times, run: 11, now: 0)
     private var grantor = LeaseTable(times: times, run: 22, now: 0)
 
     init() {
-        holder.want([Self.partition: 3], from: Self.secondary)
-        grantor.learn(3, of: Self.partition)
+        holder.want([Self.partition: 3], from: Self.secondary, now: 0)
+        grantor.learn(Self.configuration(3), of: Self.partition)
     }
 
     /// - Returns: whether the beacon was answered.
@@ -57,15 +61,15 @@ import Testing
             #expect(test.leaseEnd == 2_000 + Self.times.lease)
         }
         // Lost: somebody else's proposal ended the epoch, and the primary is the same.
-        test.grantor.learn(4, of: Self.partition)
-        test.holder.want([Self.partition: 4], from: Self.secondary)
+        test.grantor.learn(Self.configuration(4), of: Self.partition)
+        test.holder.want([Self.partition: 4], from: Self.secondary, now: 0)
         test.exchange(sentAt: 10_000, receivedAt: 10_000)
         #expect(test.leaseEnd == 10_000 + Self.times.lease)
     }
 
     @Test func whoKnowsOfANewerEpochPromisesNothingForTheOlder() {
         var test = self
-        test.grantor.learn(4, of: Self.partition)
+        test.grantor.learn(Self.configuration(4), of: Self.partition)
         test.exchange(sentAt: 1_000, receivedAt: 1_000)
         test.exchange(sentAt: 2_000, receivedAt: 2_000)
         #expect(test.leaseEnd == nil)
@@ -89,7 +93,7 @@ import Testing
         let answered = test.exchange(sentAt: 2_000, receivedAt: 2_000)
         let reply = try #require(answered)
         var restarted = LeaseTable(times: Self.times, run: 12, now: 3_000)
-        restarted.want([Self.partition: 3], from: Self.secondary)
+        restarted.want([Self.partition: 3], from: Self.secondary, now: 0)
         restarted.receive(reply, from: Self.secondary, now: 3_000)
         #expect(restarted.leaseEnd(from: Self.secondary, for: Self.partition) == nil)
     }
@@ -100,15 +104,53 @@ import Testing
         #expect(table.promiseEnd(for: Self.partition) == 5_000_000 + Self.times.grace)
     }
 
-    @Test func aPrimaryThatLeadsOnePartitionNoLongerIsNotHeardOfForIt() {
+    @Test func beaconsOnTheirWayDoNotKeepSessionsFromBeginning() {
         var test = self
-        let other = PartitionID(8)
-        test.grantor.learn(1, of: other)
-        test.holder.want([Self.partition: 3, other: 1], from: Self.secondary)
+        // Two at a time, each answered after the next was sent: none names the newest session when it is sent.
+        var underWay: [Beacon] = []
+        for time: MonotonicTime in stride(from: 1_000, through: 20_000, by: 1_000) {
+            underWay.append(test.holder.beacon(to: Self.secondary, now: time))
+            guard underWay.count > 2 else { continue }
+            if let reply = test.grantor.receive(underWay.removeFirst(), from: Self.primary, now: time) {
+                test.holder.receive(reply, from: Self.secondary, now: time)
+            }
+        }
+        #expect(test.leaseEnd != nil)
+    }
+
+    @Test func whoLearnsOfANewPrimaryKeepsTheOldOneUpNoLonger() {
+        var test = self
         for time: MonotonicTime in [1_000, 2_000] {
             test.exchange(sentAt: time, receivedAt: time)
         }
-        test.holder.want([other: 1], from: Self.secondary)
+        test.grantor.learn(Self.configuration(4, primary: NodeID(3)), of: Self.partition)
+        for time: MonotonicTime in [3_000, 4_000, 5_000] {
+            test.exchange(sentAt: time, receivedAt: time)
+        }
+        #expect(test.leaseEnd == 2_000 + Self.times.lease)
+        #expect(test.grantor.promiseEnd(for: Self.partition) == 2_000 + Self.times.grace)
+    }
+
+    @Test func aReplyOfTheFutureIsNone() {
+        var test = self
+        for time: MonotonicTime in [1_000, 2_000] {
+            test.exchange(sentAt: time, receivedAt: time)
+        }
+        let session = test.holder.beacon(to: Self.secondary, now: 3_000).session
+        let reply = BeaconReply(run: 11, sentAt: 1 << 61, session: session, covers: [])
+        test.holder.receive(reply, from: Self.secondary, now: 3_000)
+        #expect(test.leaseEnd == 2_000 + Self.times.lease)
+    }
+
+    @Test func aPrimaryThatLeadsOnePartitionNoLongerIsNotHeardOfForIt() {
+        var test = self
+        let other = PartitionID(8)
+        test.grantor.learn(Self.configuration(1), of: other)
+        test.holder.want([Self.partition: 3, other: 1], from: Self.secondary, now: 0)
+        for time: MonotonicTime in [1_000, 2_000] {
+            test.exchange(sentAt: time, receivedAt: time)
+        }
+        test.holder.want([other: 1], from: Self.secondary, now: 2_500)
         for time: MonotonicTime in [3_000, 4_000, 5_000] {
             test.exchange(sentAt: time, receivedAt: time)
         }

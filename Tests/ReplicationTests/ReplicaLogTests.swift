@@ -38,8 +38,19 @@ import Testing
         #expect(log.durable == 3 && log.last == 3)
     }
 
+    @Test func ticketsOfBeforeASnapshotMakeNothingDurable() {
+        var log = ReplicaLog(epochs: EpochTable(), largestRecentBytes: 1_000)
+        let old = log.append((1...5).map { Self.entry(1, $0) })
+        log.restart(behind: 20, epoch: 3)
+        let new = log.append([Self.entry(3, 21)])
+        log.persisted(old)
+        #expect(log.durable == 20)
+        log.persisted(new)
+        #expect(log.durable == 21)
+    }
+
     @Test func memoryKeepsTheEnd() {
-        var log = ReplicaLog(epochs: EpochTable(), largestRecentBytes: 3)
+        var log = ReplicaLog(epochs: EpochTable(), largestRecentBytes: 3 * 57)
         _ = log.append((1...10).map { Self.entry(1, $0) })
         #expect(log.entries(from: 7, limit: 10) == nil)
         #expect(log.entries(from: 8, limit: 2)?.map(\.index) == [8, 9])

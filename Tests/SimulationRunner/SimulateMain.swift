@@ -1,3 +1,4 @@
+import Foundation
 import Simulator
 
 /// Runs seeds, prints what they covered, and how to replay the first that fails.
@@ -18,7 +19,7 @@ struct SimulateMain {
             case ("--seeds", .some(let seeds)): count = seeds
             default:
                 print("usage: simulate [--seeds COUNT] [--from SEED] | --seed SEED")
-                return
+                exit(2)
             }
         }
         var totals = Totals()
@@ -30,7 +31,7 @@ struct SimulateMain {
                 if let violation = result.violation {
                     print("seed \(result.seed) of \(first)...: \(violation)")
                     print("replay with: scripts/simulate --seed \(result.seed)")
-                    return
+                    exit(1)
                 }
             }
             next = end

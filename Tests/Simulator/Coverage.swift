@@ -41,7 +41,6 @@ package struct Coverage: Sendable {
         case .commit: note(.committed)
         case .claim: note(.claim)
         case .propose(_, let reason): noteProposal(reason)
-        case .endGrants: note(.epochBegun)
         case .readEntries: note(.logRead)
         case .sendSnapshot: note(.snapshotSent)
         case .deposed: note(.deposed)

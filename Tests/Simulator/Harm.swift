@@ -43,10 +43,9 @@ package enum Harm: CaseIterable, Sendable {
         simulation.coverage.note(.unansweredAdmission)
         simulation.trace { "FAULT unanswered admission of \(learner)" }
         let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
-        simulation.network.cut(from: .coordinator, to: .node(primary))
-        simulation.network.cut(from: .node(primary), to: .node(learner))
+        let links: [(Address, Address)] = [(.coordinator, .node(primary)), (.node(primary), .node(learner))]
+        Harm.cut(links, for: time * 3 / 2, in: simulation)
         Harm.crash(node, after: time, for: time * 2, in: simulation)
-        simulation.schedule(after: time * 3 / 2) { [unowned simulation] in simulation.network.heal() }
     }
 
     /// A claim that is on its way for long, while the claimant starts again and, not knowing of it, grants the old primary
@@ -62,7 +61,7 @@ package enum Harm: CaseIterable, Sendable {
         guard simulation.isHarmful, simulation.random.one(in: 4) else { return false }
         simulation.coverage.note(.lateClaim)
         simulation.trace { "FAULT late claim of \(claimant.id)" }
-        simulation.network.heal()
+        if simulation.random.one(in: 2) { simulation.network.heal() }
         let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
         simulation.schedule(after: time) { [unowned simulation, id = claimant.id] in
             simulation.send(.coordinator(.propose(partition, next)), from: .node(id), to: .coordinator)
@@ -98,27 +97,26 @@ package enum Harm: CaseIterable, Sendable {
             }
         case .pause: node.pausedUntil = max(node.pausedUntil, simulation.now + time)
         case .isolation:
-            simulation.network.isolate(.node(node.id), from: simulation.addresses)
-            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
+            let others = simulation.addresses.filter { $0 != .node(node.id) }
+            let links = others.flatMap { [(Address.node(node.id), $0), ($0, Address.node(node.id))] }
+            Harm.cut(links, for: time, in: simulation)
         case .cutPair:
-            simulation.network.cut(from: .node(node.id), to: .node(other.id))
-            simulation.network.cut(from: .node(other.id), to: .node(node.id))
-            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
-        case .cutOneWay:
-            simulation.network.cut(from: .node(node.id), to: .node(other.id))
-            simulation.schedule(after: time) { [unowned simulation] in simulation.network.heal() }
+            Harm.cut([(.node(node.id), .node(other.id)), (.node(other.id), .node(node.id))], for: time, in: simulation)
+        case .cutOneWay: Harm.cut([(.node(node.id), .node(other.id))], for: time, in: simulation)
         case .flap: Harm.flap(node, other, until: simulation.now + time, in: simulation)
         case .coordinatorDown:
             simulation.isCoordinatorUp = false
             simulation.schedule(after: time) { [unowned simulation] in simulation.isCoordinatorUp = true }
-        case .loss: simulation.network.lossInverse = Int.random(in: 3...30, using: &simulation.random)
-        case .repetition: simulation.network.repeatInverse = Int.random(in: 2...10, using: &simulation.random)
+        case .loss:
+            simulation.network.lossInverse = Int.random(in: 3...30, using: &simulation.random)
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.lossInverse = 0 }
+        case .repetition:
+            simulation.network.repeatInverse = Int.random(in: 2...10, using: &simulation.random)
+            simulation.schedule(after: time) { [unowned simulation] in simulation.network.repeatInverse = 0 }
         case .slowNetwork:
             simulation.network.longestDelay = UInt64.random(in: 10_000...600_000, using: &simulation.random)
             simulation.schedule(after: time) { [unowned simulation] in simulation.network.longestDelay = 2_000 }
-        case .slowDisk:
-            simulation.longestSync = UInt64.random(in: 10_000...500_000, using: &simulation.random)
-            simulation.schedule(after: time) { [unowned simulation] in simulation.longestSync = simulation.usualSync }
+        case .slowDisk: node.hangDisk(for: time)
         case .failedSync:
             guard node.isUp else { return false }
             node.disk.value.hasFailed = true
@@ -162,20 +160,32 @@ package enum Harm: CaseIterable, Sendable {
         simulation.replace(node, after: time)
     }
 
+    private static func cut(
+        _ links: [(from: Address, to: Address)],
+        for time: UInt64,
+        in simulation: Simulation
+    ) {
+        for link in links {
+            simulation.network.cut(from: link.from, to: link.to)
+        }
+        simulation.schedule(after: time) { [unowned simulation] in
+            for link in links {
+                simulation.network.join(from: link.from, to: link.to)
+            }
+        }
+    }
+
     private static func flap(
         _ node: SimulatedNode,
         _ other: SimulatedNode,
         until end: UInt64,
         in simulation: Simulation
     ) {
-        guard simulation.now < end else { return simulation.network.heal() }
-        simulation.network.cut(from: .node(node.id), to: .node(other.id))
+        guard simulation.now < end else { return }
         let time = UInt64.random(in: 20_000...600_000, using: &simulation.random)
-        simulation.schedule(after: time) { [unowned simulation] in
-            simulation.network.heal()
-            simulation.schedule(after: time) { [unowned simulation] in
-                flap(node, other, until: end, in: simulation)
-            }
+        cut([(.node(node.id), .node(other.id))], for: time, in: simulation)
+        simulation.schedule(after: 2 * time) { [unowned simulation] in
+            flap(node, other, until: end, in: simulation)
         }
     }
 }

@@ -25,7 +25,8 @@ struct SimulatedNetwork {
 
     private static let longestRepetition: UInt64 = 6_000_000
 
-    private var cut: Set<Link> = []
+    /// How many faults cut a link.
+    private var cuts: [Link: Int] = [:]
     /// One packet in so many is lost, or comes twice; 0 for none.
     var lossInverse = 0
     var repeatInverse = 0
@@ -33,17 +34,17 @@ struct SimulatedNetwork {
     var longestDelay: UInt64 = 2_000
 
     /// Cuts what `from` sends to `to`.
-    mutating func cut(from: Address, to: Address) { cut.insert(Link(from: from, to: to)) }
+    mutating func cut(from: Address, to: Address) { cuts[Link(from: from, to: to), default: 0] += 1 }
 
-    mutating func isolate(_ address: Address, from others: [Address]) {
-        for other in others where other != address {
-            cut(from: address, to: other)
-            cut(from: other, to: address)
-        }
+    /// Takes one such cut back: other faults' stay.
+    mutating func join(from: Address, to: Address) {
+        let link = Link(from: from, to: to)
+        guard let count = cuts[link] else { return }
+        cuts[link] = count > 1 ? count - 1 : nil
     }
 
     mutating func heal() {
-        cut = []
+        cuts = [:]
         lossInverse = 0
         repeatInverse = 0
         longestDelay = 2_000
@@ -51,7 +52,7 @@ struct SimulatedNetwork {
 
     /// When copies of a packet arrive, in microseconds from now: none, one or two.
     func delays(from: Address, to: Address, using random: inout SeededGenerator) -> [UInt64] {
-        guard !cut.contains(Link(from: from, to: to)) else { return [] }
+        guard cuts[Link(from: from, to: to)] == nil else { return [] }
         if lossInverse > 0, random.one(in: lossInverse) { return [] }
         var delays = [UInt64.random(in: 50...longestDelay, using: &random)]
         if repeatInverse > 0, random.one(in: repeatInverse) {

@@ -2,6 +2,7 @@ internal import Coordinator
 internal import Messages
 internal import Model
 internal import Placement
+internal import Randomness
 internal import Replication
 
 /// A packet between simulated processes.
@@ -33,6 +34,8 @@ final class SimulatedNode {
     private(set) var run: UInt64 = 0
     private(set) var isUp = false
     var pausedUntil: UInt64 = 0
+    /// Until then no sync ends.
+    private var hungUntil: UInt64 = 0
     /// Its data is lost: it never comes back as itself.
     var isRetired = false
 
@@ -108,6 +111,8 @@ final class SimulatedNode {
         pausedUntil = 0
     }
 
+    func hangDisk(for time: UInt64) { hungUntil = max(hungUntil, simulation.now + time) }
+
     private func keepTicking(_ run: UInt64) {
         whenAwake(after: SimulatedNode.tick, run) {
             self.onTick()
@@ -130,7 +135,7 @@ final class SimulatedNode {
     private func onTick() {
         simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
         simulation.send(
-            .coordinator(.beat(simulation.member(id), Simulation.health)),
+            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.value.hasFailed))),
             from: .node(id),
             to: .coordinator
         )
@@ -157,7 +162,7 @@ final class SimulatedNode {
             }
         }
         for (peer, partitions) in wants {
-            leases.want(partitions, from: peer)
+            leases.want(partitions, from: peer, now: now)
         }
     }
 
@@ -259,9 +264,9 @@ final class SimulatedNode {
             simulation.send(.replica(partition, message), from: .node(id), to: .node(peer))
         case .commit(let index): apply(upTo: index, in: partition)
         case .learn(let configuration):
+            if configuration.primary == id { simulation.coverage.note(.epochBegun) }
             simulation.trace { "\(self.id) learns partition \(partition) \(configuration)" }
-            leases.learn(configuration.epoch, of: partition)
-        case .endGrants: leases.endGrants(for: partition)
+            leases.learn(configuration, of: partition)
         case .propose(let configuration, let reason):
             if reason == .admission { Harm.maybe(whileAdmitting: configuration, to: partition, by: id, in: simulation) }
             propose(configuration, for: partition)
@@ -269,9 +274,11 @@ final class SimulatedNode {
             leases.beginClaim(of: partition, ending: configuration.epoch - 1, of: primary)
             guard !Harm.maybe(whileClaiming: configuration, of: partition, by: self, in: simulation) else { return }
             propose(configuration, for: partition)
-        case .askForMap: break
-        case .readEntries(let first, let follower): readEntries(from: first, for: follower, in: partition)
-        case .sendSnapshot(let follower): sendSnapshot(to: follower, of: partition)
+        case .askForMap:
+            simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
+        case .readEntries(let first, let follower, let epoch):
+            readEntries(from: first, for: follower, epoch, in: partition)
+        case .sendSnapshot(let follower, let epoch): sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
         }
@@ -306,7 +313,8 @@ final class SimulatedNode {
     private func sync() {
         guard !isSyncing, let last = tickets.last?.write else { return }
         isSyncing = true
-        whenAwake(after: UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
+        let hang = max(hungUntil, simulation.now) - simulation.now
+        whenAwake(after: hang + UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
             self.isSyncing = false
             guard !self.disk.value.hasFailed else { return self.logFailed() }
             self.disk.value.sync(upTo: last)
@@ -359,17 +367,24 @@ final class SimulatedNode {
 
     // MARK: Learners
 
-    private func readEntries(from first: LogIndex, for follower: NodeID, in partition: PartitionID) {
-        whenAwake(after: 300, run) {
+    private func readEntries(
+        from first: LogIndex,
+        for follower: NodeID,
+        _ epoch: UInt64,
+        in partition: PartitionID
+    ) {
+        // Long, now and then: the replica may be in another epoch then.
+        let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
+        whenAwake(after: time, run) {
             let found = self.disk.value.entries(of: partition, from: first, limit: 100)
             self.handle(
-                .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower),
+                .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower, epoch: epoch),
                 in: partition
             )
         }
     }
 
-    private func sendSnapshot(to follower: NodeID, of partition: PartitionID) {
+    private func sendSnapshot(to follower: NodeID, _ epoch: UInt64, of partition: PartitionID) {
         guard let machine = machines[partition], let configuration = replicas[partition]?.configuration else { return }
         whenAwake(after: 20_000, run) {
             self.simulation.send(
@@ -378,7 +393,7 @@ final class SimulatedNode {
                 to: .node(follower)
             )
         }
-        whenAwake(after: 100_000, run) { self.handle(.snapshotEnded(for: follower), in: partition) }
+        whenAwake(after: 100_000, run) { self.handle(.snapshotEnded(for: follower, epoch: epoch), in: partition) }
     }
 
     private func install(

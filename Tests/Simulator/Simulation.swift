@@ -19,19 +19,21 @@ package final class Simulation {
         package let trace: [String]
     }
 
-    static let health = NodeHealth(
-        isReady: true,
-        problem: "",
-        durability: "always",
-        partitions: 0,
-        logBytes: 0,
-        waitingLetters: 0
-    )
+    static func health(isReady: Bool) -> NodeHealth {
+        NodeHealth(
+            isReady: isReady,
+            problem: "",
+            durability: "always",
+            partitions: 0,
+            logBytes: 0,
+            waitingLetters: 0
+        )
+    }
 
     private static let faultsBegin: UInt64 = 3_000_000
     private static let faultsEnd: UInt64 = 15_000_000
-    private static let clientsEnd: UInt64 = 23_000_000
-    private static let end: UInt64 = 26_000_000
+    private static let clientsEnd: UInt64 = 26_000_000
+    private static let end: UInt64 = 29_000_000
     private static let coordinatorTick: UInt64 = 100_000
     private static let largestTrace = 200_000
 
@@ -43,8 +45,8 @@ package final class Simulation {
     var history = History()
     var checker = InvariantChecker()
     var coverage = Coverage()
-    /// The most that a sync takes, in microseconds.
-    var longestSync: UInt64
+    /// The most that a sync takes, in microseconds: disks are slow in some clusters, always.
+    let longestSync: UInt64
     private(set) var nodes: [NodeID: SimulatedNode] = [:]
     /// Whether any fault may happen at any time.
     private(set) var isHarmful = false
@@ -52,8 +54,6 @@ package final class Simulation {
     private var lostNode: NodeID?
     /// Kept, because what was scheduled for them refers to them.
     private var retired: [SimulatedNode] = []
-    /// Disks are slow in some clusters, always.
-    let usualSync: UInt64
     private let timeline = Timeline()
     private let isTracing: Bool
     private var clients: [SimulatedClient] = []
@@ -61,6 +61,7 @@ package final class Simulation {
     var isCoordinatorUp = true
     private var lastNumber: UInt64 = 0
     private var traceLines: [String] = []
+    private var mapVersionWhenHealed: UInt64 = 0
 
     /// - Parameters:
     ///   - replicationFactor: 2 or 3 by the seed where it is nil.
@@ -72,15 +73,14 @@ package final class Simulation {
         let nodeCount = UInt64.random(in: 3...5, using: &random)
         let partitionCount = 2
         let factor = replicationFactor ?? (random.one(in: 5) ? 2 : 3)
-        var settings = ReplicationSettings()
-        settings.minimumReplicas = factor / 2 + 1
+        var settings = ReplicationSettings(replicationFactor: factor)
         // So small that they matter.
         settings.window = 8
         settings.entriesPerMessage = 4
-        settings.recentBytes = 200
+        settings.recentBytes = 1_500
+        settings.largestUncommitted = 64
         self.settings = settings
-        usualSync = random.one(in: 3) ? 60_000 : 2_000
-        longestSync = usualSync
+        longestSync = random.one(in: 3) ? 60_000 : 2_000
         self.random = random
         partitions = (0..<partitionCount).map { PartitionID(UInt16($0)) }
         let ids = (1...nodeCount).map { NodeID($0) }
@@ -224,6 +224,7 @@ package final class Simulation {
         }
         schedule(after: Simulation.faultsEnd) { [unowned self] in self.heal() }
         schedule(after: Simulation.clientsEnd) { [unowned self] in
+            self.mapVersionWhenHealed = self.coordinator.map.version
             for client in self.clients {
                 client.isEnding = true
             }
@@ -293,7 +294,6 @@ package final class Simulation {
         trace { "HEAL" }
         isHarmful = false
         network.heal()
-        longestSync = usualSync
         isCoordinatorUp = true
         for node in sortedNodes {
             node.pausedUntil = 0
@@ -304,6 +304,7 @@ package final class Simulation {
 
     /// After the healing every partition serves, has its replicas again, and they are equal.
     private func checkEnd() {
+        if coordinator.map.version != mapVersionWhenHealed { fail("configurations go on changing after healing") }
         for partition in partitions {
             let configuration = coordinator.map.configurations[Int(partition.rawValue)]
             guard let primary = configuration.primary.flatMap({ nodes[$0] }),

@@ -69,6 +69,13 @@ public struct BinaryReader {
         }
     }
 
+    /// Reads an epoch, an index or a time: so far below the largest number that counting on from it cannot overflow.
+    public mutating func readOrdinal() throws(BinaryDecodingError) -> UInt64 {
+        let value = try readVariable()
+        guard value < 1 << 62 else { throw .invalid("\(value) is too large") }
+        return value
+    }
+
     /// A count of elements of at least `elementSize` bytes each, so that a lie about it cannot reserve memory.
     public mutating func readCount(elementSize: Int = 1) throws(BinaryDecodingError) -> Int {
         let value = try readVariable()

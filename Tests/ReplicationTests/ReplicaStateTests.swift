@@ -1,0 +1,149 @@
+import Model
+import Placement
+import Replication
+import Testing
+
+/// One replica's answers to single events. What clusters come to is `SimulationTests`'.
+@Suite struct ReplicaStateTests {
+    private static let (primary, second, third, learner) = (NodeID(1), NodeID(2), NodeID(3), NodeID(4))
+    private static let partition = PartitionID(0)
+    private static let now: MonotonicTime = 10_000_000
+
+    private static func configuration(_ epoch: UInt64, _ nodes: NodeID...) -> PartitionMap.Configuration {
+        PartitionMap.Configuration(epoch: epoch, primary: nodes.first, secondaries: Array(nodes.dropFirst()))
+    }
+
+    private let leases = LeaseTable(times: .standard, run: 1, now: 0)
+    private var replica = ReplicaState(
+        node: primary,
+        partition: partition,
+        settings: ReplicationSettings(replicationFactor: 3),
+        log: EpochTable(),
+        committed: 0
+    )
+
+    private mutating func tell(_ event: ReplicaState.Event, at now: MonotonicTime = now) -> [ReplicaState.Effect] {
+        replica.handle(event, now: now, leases: leases)
+    }
+
+    private mutating func hear(_ message: ReplicaMessage, from node: NodeID) -> [ReplicaState.Effect] {
+        tell(.received(message, from: node))
+    }
+
+    /// Makes the replica the primary of epoch 2, with all members holding its first entry.
+    private mutating func lead() {
+        _ = tell(.configured(Self.configuration(1, Self.primary, Self.second, Self.third)))
+        _ = tell(.configured(Self.configuration(2, Self.primary, Self.second, Self.third)))
+        _ = tell(.persisted(1))
+        for node in [Self.second, Self.third] {
+            _ = hear(.acknowledge(.init(epoch: 2, durable: 1)), from: node)
+        }
+    }
+
+    @Test func aStartedPrimaryAsksForAnEpochOfItsOwnFirst() {
+        var test = self
+        let old = Self.configuration(1, Self.primary, Self.second, Self.third)
+        var effects = test.tell(.configured(old))
+        #expect(effects == [.learn(old)])
+        effects = test.tell(.tick)
+        let next = Self.configuration(2, Self.primary, Self.second, Self.third)
+        #expect(effects == [.propose(next, .renewal)])
+        effects = test.tell(.configured(next))
+        let beginning = ReplicatedEntry(epoch: 2, index: 1, payload: [])
+        #expect(effects.contains(.persist([beginning], after: 0, ticket: 1)))
+        #expect(test.replica.isPrimary && test.replica.beginning == 1)
+    }
+
+    @Test func anEntryIsCommittedWhenEveryMemberHasIt() {
+        var test = self
+        test.lead()
+        #expect(test.replica.committed == 1)
+        _ = test.tell(.submitted([[7]]))
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 2)), from: Self.second)
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 2)), from: Self.third)
+        #expect(test.replica.committed == 1, "it is not durable here")
+        let effects = test.tell(.persisted(2))
+        #expect(effects == [.commit(upTo: 2)])
+    }
+
+    @Test func acknowledgementsOfAnEarlierEpochCountForNothing() {
+        var test = self
+        test.lead()
+        _ = test.tell(.submitted([[7]]))
+        _ = test.tell(.persisted(2))
+        for node in [Self.second, Self.third] {
+            _ = test.hear(.acknowledge(.init(epoch: 1, durable: 2)), from: node)
+        }
+        #expect(test.replica.committed == 1)
+    }
+
+    @Test func whatNobodyCanHoldIsNoAcknowledgement() {
+        var test = self
+        test.lead()
+        let effects = test.hear(.acknowledge(.init(epoch: 2, durable: 1 << 61)), from: Self.second)
+        #expect(effects.isEmpty && test.replica.failure == nil && test.replica.committed == 1)
+    }
+
+    @Test func onlyAConfigurationsPrimarySpeaksForIt() {
+        var test = self
+        test.lead()
+        let forged = ReplicaMessage.Append(
+            configuration: Self.configuration(1 << 40, Self.third, Self.primary),
+            previousIndex: 0,
+            previousEpoch: 0,
+            committed: 0,
+            entries: []
+        )
+        #expect(test.hear(.append(forged), from: Self.second).isEmpty)
+        #expect(test.replica.configuration.epoch == 2)
+    }
+
+    @Test func numbersThatCountingOnWouldOverflowAreRefused() {
+        for message in [
+            ReplicaMessage.resigned(epoch: .max), .stale(epoch: 1 << 62), .mismatch(.init(epoch: 1, last: .max)),
+        ] {
+            #expect(throws: BinaryDecodingError.self) { try ReplicaMessage(decoding: message.encoded()) }
+        }
+    }
+
+    @Test func whatWasReadInAnEarlierEpochIsNotSent() {
+        var test = self
+        test.lead()
+        let entry = ReplicatedEntry(epoch: 1, index: 2, payload: [9])
+        let effects = test.tell(.read([entry], previousEpoch: 2, for: Self.second, epoch: 1))
+        #expect(effects.isEmpty)
+    }
+
+    @Test func aMembersLogIsNotReplacedByASnapshot() {
+        var test = self
+        _ = test.tell(.configured(Self.configuration(3, Self.second, Self.primary)))
+        #expect(test.tell(.installed(index: 50, epoch: 3)).isEmpty)
+        #expect(test.replica.lastIndex == 0)
+    }
+
+    @Test func aLearnerThatAcknowledgesNothingHoldsNothingUp() {
+        var test = self
+        test.lead()
+        _ = test.tell(.learners([Self.learner]))
+        var now = Self.now
+        var longest: MonotonicTime = 0
+        var lastCommit = now
+        for number in 0..<200 {
+            now += 50_000
+            let ticket = UInt64(number) + 2
+            _ = test.tell(.submitted([[UInt8(number % 256)]]), at: now)
+            _ = test.tell(.persisted(ticket), at: now)
+            for node in [Self.second, Self.third] {
+                _ = test.tell(.received(.acknowledge(.init(epoch: 2, durable: ticket)), from: node), at: now)
+            }
+            // It is there, and its disk is not.
+            _ = test.tell(.received(.acknowledge(.init(epoch: 2, durable: 1)), from: Self.learner), at: now)
+            _ = test.tell(.tick, at: now)
+            guard test.replica.committed == ticket else { continue }
+            longest = max(longest, now - lastCommit)
+            lastCommit = now
+        }
+        #expect(now - lastCommit < 100_000)
+        #expect(longest <= 2 * ReplicationTimes.standard.acknowledgement)
+    }
+}
