@@ -93,11 +93,9 @@ extension PartitionMap: BinaryCodable {
 }
 
 extension PartitionMap {
-    /// A coordinator's file may be from before there were any.
     private static func readLearners(
         _ reader: inout BinaryReader
     ) throws(BinaryDecodingError) -> [PartitionID: [NodeID]] {
-        guard reader.remaining > 0 else { return [:] }
         var learners: [PartitionID: [NodeID]] = [:]
         let read = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
             (partition: try reader.readPartition(), nodes: try reader.readNodes())
