@@ -99,6 +99,7 @@ extension ReplicaState {
 
     mutating func takeResignation(of epoch: UInt64, from sender: NodeID, now: MonotonicTime) {
         // Of this epoch: the primary's log has failed. Of the one before: it has handed its place to this replica.
+        guard epoch != configuration.epoch || sender == configuration.primary else { return }
         resignedEpoch = max(resignedEpoch, epoch)
         guard epoch + 1 == configuration.epoch, case .primary(let leadership) = role else { return }
         serveAtOnce(leadership, now: now)

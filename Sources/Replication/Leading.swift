@@ -264,7 +264,6 @@ extension ReplicaState {
             // Nobody has been asked yet: it can be forgotten.
             if isLost || !isLearner {
                 leadership.admission = nil
-                role = .primary(leadership)
                 advanceCommit(leadership)
             }
         }

@@ -2,8 +2,10 @@ import Placement
 import Simulator
 import Testing
 
-/// Every row of the table of failures, in whole simulated clusters: nothing acknowledged is lost, nobody reads what is
-/// out of date, and the partition serves again in time.
+/// What befalls replicas, each fault by itself in whole simulated clusters: nothing acknowledged is lost, nobody reads
+/// what is out of date, and everything is as before in the end; where a time is promised, the partition serves again in it.
+///
+/// Torn records are `LogWriterTests`', clocks that step `ClockTests`', full disks `test_faults.py`'s.
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
     private static let seeds: Range<UInt64> = 1..<41

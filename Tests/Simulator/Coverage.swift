@@ -4,8 +4,8 @@ internal import Replication
 package enum Occurrence: String, CaseIterable, Sendable {
     case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned
     case persisted, truncated, committed, deposed
-    case epochBegun, renewal, claim, memberLeftOut, learnerAdmitted, transfer
-    case proposalGranted, proposalTooLate
+    case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
+    case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim
 }
@@ -39,7 +39,7 @@ package struct Coverage: Sendable {
         switch effect {
         case .persist: note(.persisted)
         case .commit: note(.committed)
-        case .claim: note(.claim)
+        case .claim: note(.claimProposed)
         case .propose(_, let reason): noteProposal(reason)
         case .readEntries: note(.logRead)
         case .sendSnapshot: note(.snapshotSent)
@@ -50,11 +50,11 @@ package struct Coverage: Sendable {
 
     private mutating func noteProposal(_ reason: Proposal.Reason) {
         switch reason {
-        case .renewal: note(.renewal)
-        case .claim: note(.claim)
-        case .removal: note(.memberLeftOut)
-        case .admission: note(.learnerAdmitted)
-        case .transfer: note(.transfer)
+        case .renewal: note(.renewalProposed)
+        case .claim: note(.claimProposed)
+        case .removal: note(.removalProposed)
+        case .admission: note(.admissionProposed)
+        case .transfer: note(.transferProposed)
         }
     }
 

@@ -119,7 +119,7 @@ package enum Harm: CaseIterable, Sendable {
         case .slowDisk: node.hangDisk(for: time)
         case .failedSync:
             guard node.isUp else { return false }
-            node.disk.value.hasFailed = true
+            node.disk.hasFailed = true
             node.logFailed()
             Harm.crash(node, after: time, in: simulation)
         case .lostData:

@@ -5,19 +5,6 @@ internal import Placement
 internal import Randomness
 internal import Replication
 
-/// A packet between simulated processes.
-enum Packet {
-    case beacon(Beacon)
-    case beaconReply(BeaconReply)
-    case replica(PartitionID, ReplicaMessage)
-    case snapshot(PartitionID, RegisterMachine, configuration: PartitionMap.Configuration)
-    case coordinator(CoordinatorRequest)
-    case map(PartitionMap)
-    case request(RegisterRequest)
-    case answer(RegisterAnswer)
-    case transfer(PartitionID, to: NodeID)
-}
-
 /// A node: the shell that a real one has around the same state machines.
 final class SimulatedNode {
     private struct Waiting {
@@ -29,7 +16,7 @@ final class SimulatedNode {
 
     let id: NodeID
     private unowned let simulation: Simulation
-    let disk: Box<SimulatedDisk>
+    var disk = SimulatedDisk()
     /// Changes when the process starts and when it ends.
     private(set) var run: UInt64 = 0
     private(set) var isUp = false
@@ -56,7 +43,6 @@ final class SimulatedNode {
     init(_ id: NodeID, in simulation: Simulation) {
         self.id = id
         self.simulation = simulation
-        disk = Box(SimulatedDisk())
         clockStart = UInt64.random(in: 1_000_000...1_000_000_000, using: &simulation.random)
         clockRate = UInt64.random(in: 980...1_020, using: &simulation.random)
         leases = LeaseTable(times: simulation.settings.times, run: 0, now: 0)
@@ -80,11 +66,11 @@ final class SimulatedNode {
     }
 
     private func open(_ partition: PartitionID) {
-        let log = disk.value.log(of: partition)
-        let machine = disk.value.stored(of: partition)
+        let log = disk.log(of: partition)
+        let machine = disk.stored(of: partition)
         machines[partition] = machine
         var entries: [LogIndex: ReplicatedEntry] = [:]
-        for entry in disk.value.entries(of: partition, from: machine.applied + 1, limit: .max)?.1 ?? [] {
+        for entry in disk.entries(of: partition, from: machine.applied + 1, limit: .max)?.1 ?? [] {
             entries[entry.index] = entry
         }
         unapplied[partition] = entries
@@ -101,7 +87,7 @@ final class SimulatedNode {
         guard isUp else { return }
         isUp = false
         run = 0
-        disk.value.crash(using: &simulation.random)
+        disk.crash(using: &simulation.random)
         replicas = [:]
         machines = [:]
         unapplied = [:]
@@ -135,7 +121,7 @@ final class SimulatedNode {
     private func onTick() {
         simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
         simulation.send(
-            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.value.hasFailed))),
+            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.hasFailed))),
             from: .node(id),
             to: .coordinator
         )
@@ -304,9 +290,9 @@ final class SimulatedNode {
         for entry in entries {
             unapplied[partition, default: [:]][entry.index] = entry
         }
-        guard !disk.value.hasFailed else { return }
-        disk.value.write(entries, after: after, in: partition)
-        tickets.append((disk.value.lastNumber, partition, ticket))
+        guard !disk.hasFailed else { return }
+        disk.write(entries, after: after, in: partition)
+        tickets.append((disk.lastNumber, partition, ticket))
         sync()
     }
 
@@ -316,8 +302,8 @@ final class SimulatedNode {
         let hang = max(hungUntil, simulation.now) - simulation.now
         whenAwake(after: hang + UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
             self.isSyncing = false
-            guard !self.disk.value.hasFailed else { return self.logFailed() }
-            self.disk.value.sync(upTo: last)
+            guard !self.disk.hasFailed else { return self.logFailed() }
+            self.disk.sync(upTo: last)
             let synced = self.tickets.prefix { $0.write <= last }
             self.tickets.removeFirst(synced.count)
             var newest: [PartitionID: UInt64] = [:]
@@ -359,10 +345,10 @@ final class SimulatedNode {
 
     /// Writes the state of a partition out, and lets the log before it go.
     func flush(_ partition: PartitionID, trimsLog: Bool) {
-        guard isUp, !disk.value.hasFailed, let machine = machines[partition], let replica = replicas[partition],
+        guard isUp, !disk.hasFailed, let machine = machines[partition], let replica = replicas[partition],
             machine.applied <= replica.durableIndex
         else { return }
-        disk.value.store(machine, in: partition, trimsLog: trimsLog)
+        disk.store(machine, in: partition, trimsLog: trimsLog)
     }
 
     // MARK: Learners
@@ -376,7 +362,7 @@ final class SimulatedNode {
         // Long, now and then: the replica may be in another epoch then.
         let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
         whenAwake(after: time, run) {
-            let found = self.disk.value.entries(of: partition, from: first, limit: 100)
+            let found = self.disk.entries(of: partition, from: first, limit: 100)
             self.handle(
                 .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower, epoch: epoch),
                 in: partition
@@ -402,22 +388,13 @@ final class SimulatedNode {
         in partition: PartitionID
     ) {
         guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
-            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.value.hasFailed
+            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed
         else { return }
-        disk.value.install(machine, epoch: machine.lastEpoch, in: partition)
+        disk.install(machine, epoch: machine.lastEpoch, in: partition)
         tickets.removeAll { $0.partition == partition }
         machines[partition] = machine
         unapplied[partition] = [:]
         simulation.coverage.note(.snapshotInstalled)
         handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
-    }
-}
-
-/// A value that several hold.
-final class Box<Value> {
-    var value: Value
-
-    init(_ value: Value) {
-        self.value = value
     }
 }

@@ -142,7 +142,7 @@ package final class Simulation {
     /// the loss of all disks but one.
     func checkDurability(of entry: ReplicatedEntry, in partition: PartitionID, members: [NodeID]) {
         // A disk that was lost meanwhile counts: it is one of those that may be.
-        let holders = (nodes.values + retired).filter { $0.disk.value.holds(entry, in: partition) }.map(\.id)
+        let holders = (nodes.values + retired).filter { $0.disk.holds(entry, in: partition) }.map(\.id)
         guard let other = members.first(where: { !holders.contains($0) }) else { return }
         fail("partition \(partition): entry \(entry.index) is acknowledged and not durable on \(other)")
     }
@@ -297,7 +297,7 @@ package final class Simulation {
         isCoordinatorUp = true
         for node in sortedNodes {
             node.pausedUntil = 0
-            if node.disk.value.hasFailed { node.crash() }
+            if node.disk.hasFailed { node.crash() }
             node.start()
         }
     }
