@@ -150,6 +150,7 @@ let package = Package(
         tests("NodeTests", ["Model", "Node", "Partitions", "Randomness", .nioCore]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
+        tests("BulkLoadTests", ["BulkLoad"]),
         tests("LoadGeneratorTests", ["LoadGenerator"]),
         tests("ReplicationTests", ["Model", "Placement", "Replication"]),
         .testTarget(

@@ -134,30 +134,28 @@ package struct BulkLoader {
     ///
     /// - Returns: those that it never will, each of one line.
     private func carryOut(_ steps: [LoadStep], _ name: String) async throws -> [Refused] {
-        var left = steps
+        var lanes = LoadLanes(steps) { $0.actor }
         var refused: [Refused] = []
         var attempt = 0
-        while !left.isEmpty {
-            let (ready, held) = LoadStep.withoutOvertaking(left)
-            let refusals = try await send(ready, name)
-            left = []
+        while !lanes.isEmpty {
+            let next = lanes.takeNext()
+            let refusals = try await send(next, name)
             for refusal in refusals {
                 if refusal.isRetryable {
-                    left.append(refusal.step)
+                    lanes.putBack([refusal.step])
                 } else if refusal.step.lines.count > 1 {
                     // One of its lines is wrong, and the others are not.
-                    left.append(contentsOf: refusal.step.apart)
+                    lanes.putBack(refusal.step.apart)
                 } else {
                     refused.append(refusal)
                 }
             }
-            left += held
             guard let last = refusals.last(where: \.isRetryable) else { continue }
-            attempt += 1
+            attempt = refusals.count(where: \.isRetryable) < next.count ? 1 : attempt + 1
             // Nothing is noted as done that is not: the same command goes on here.
             guard attempt < Patience.attempts else {
                 throw ClientError.disconnected(
-                    "\(left.count) commands are not taken: \(last.what); give the command again"
+                    "\(lanes.count) commands are not taken: \(last.what); give the command again"
                 )
             }
             try await Patience.pause(after: attempt)

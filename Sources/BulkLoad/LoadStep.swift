@@ -27,23 +27,6 @@ struct LoadStep: Sendable {
         return steps
     }
 
-    /// Parts steps into those to send and those to keep: a step may be refused and have to be sent again, or in parts,
-    /// and its actor's later steps must not take effect before it.
-    static func withoutOvertaking(_ steps: [LoadStep]) -> (ready: [LoadStep], held: [LoadStep]) {
-        var ready: [LoadStep] = []
-        var held: [LoadStep] = []
-        var blocked: Set<UInt64> = []
-        for step in steps {
-            if blocked.contains(step.actor) {
-                held.append(step)
-            } else {
-                ready.append(step)
-                if !step.isUser { blocked.insert(step.actor) }
-            }
-        }
-        return (ready, held)
-    }
-
     /// The follows that one command can carry out.
     private struct Group: Hashable {
         let follower: UInt64

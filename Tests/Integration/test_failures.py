@@ -236,6 +236,23 @@ def test_load(own, tmp_path):
     assert pages(client, "FOLLOWING", 1_000, count=1)[0] == "5000"
 
 
+def test_a_load_keeps_the_order_of_a_users_lines_where_the_cluster_is_busy(own, tmp_path):
+    cluster = own(nodes=1, partitions=1, sets=["partition.inflight=16"])
+    authors, each = 100, 12
+    tweets = tmp_path / "tweets.jsonl"
+    tweets.write_text("".join(json.dumps({"author": author, "text": f"tweet {number}"}) + "\n"
+                              for number in range(each) for author in range(authors)))
+    done = subprocess.run(
+        [BIN / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--tweets", tweets, "--quiet"],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    client = cluster.client(protocol=3)
+    assert client.info("errorstats")["errorstat_BUSY"]["count"] > 0
+    for author in range(authors):
+        tweets = client.execute_command("TIMELINE.USER", author, "COUNT", 50)[1]
+        assert [tweet["text"] for tweet in tweets] == [f"tweet {number}" for number in reversed(range(each))]
+
+
 def test_bench_checks_what_it_measures(own, tmp_path):
     cluster = own(partitions=8)
     figures = tmp_path / "figures.json"
