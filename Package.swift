@@ -62,7 +62,7 @@ let package = Package(
         library("Partitions", ["Model", "Store", .deque]),
         library("Placement", ["Model"]),
         library("Replication", ["Model", "Placement", .deque]),
-        library("Messages", ["Model", "Placement"]),
+        library("Messages", ["Model", "Placement", "Replication"]),
         library("Settings"),
         library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
         library("Wire", ["CChecksum", "Model", .nioCore, .nioPosix, .logging]),
@@ -86,7 +86,9 @@ let package = Package(
             "Node",
             [
                 "ClusterLinks", "Launch", "Log", "Messages", "Model", "Observability", "Partitions", "Placement",
-                "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers, .nioCore, .nioPosix,
+                "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers,
+                .nioCore,
+                .nioPosix,
             ]
         ),
         executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),

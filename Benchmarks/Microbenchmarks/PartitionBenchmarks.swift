@@ -73,7 +73,7 @@ private final class Feed {
 
     private func apply(_ command: Command) throws {
         time += 1_000
-        _ = try partition.apply(stamp.entry(command, now: time), at: partition.appliedIndex + 1)
+        _ = try partition.apply(stamp.entry(command, now: time), at: partition.appliedIndex + 1, epoch: 1)
     }
 
     func post() throws {

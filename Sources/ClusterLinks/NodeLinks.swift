@@ -60,6 +60,11 @@ package final class NodeLinks {
         }
     }
 
+    /// Gives up the connection to a node, with what waits for answers on it; the next request makes another.
+    package func reconnect(to node: NodeID) {
+        clients[node]?.client.dropConnection()
+    }
+
     /// Requests that wait for replies, over all nodes.
     package var pendingCount: Int { clients.values.reduce(0) { $0 + $1.client.pendingCount } }
 

@@ -40,6 +40,7 @@ package final class CoordinatorService {
     package func start() {
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
             self.releaseExpiredWaiters()
+            self.replaceLostReplicas()
             self.start()
         }
     }
@@ -52,14 +53,24 @@ package final class CoordinatorService {
             return answer(.refused(Refusal(.error, "request cannot be read: \(error)")), responder)
         }
         if let failure { return answer(.refused(.unavailable("coordinator: \(failure)")), responder) }
-        let now = NIODeadline.now().uptimeNanoseconds / 1_000_000
-        for effect in state.handle(request, now: now, random: UInt64.random(in: 1...UInt64(Int64.max))) {
-            perform(effect, responder)
+        let random = UInt64.random(in: 1...UInt64(Int64.max))
+        for effect in state.handle(request, now: CoordinatorService.now, random: random) {
+            perform(effect, for: responder)
             if failure != nil { return }
         }
     }
 
-    private func perform(_ effect: CoordinatorState.Effect, _ responder: FrameResponder) {
+    private static var now: Milliseconds { NIODeadline.now().uptimeNanoseconds / 1_000_000 }
+
+    private func replaceLostReplicas() {
+        guard failure == nil else { return }
+        for effect in state.replaceLostReplicas(now: CoordinatorService.now) {
+            perform(effect, for: nil)
+        }
+    }
+
+    /// - Parameter responder: who has asked; nil where nobody has.
+    private func perform(_ effect: CoordinatorState.Effect, for responder: FrameResponder?) {
         switch effect {
         case .store(let map):
             do throws(StoreError) {
@@ -74,10 +85,12 @@ package final class CoordinatorService {
                     "the map cannot be stored; nothing is decided any more",
                     metadata: ["error": "\(error)"]
                 )
-                answer(.refused(.unavailable("coordinator: \(error)")), responder)
+                if let responder { answer(.refused(.unavailable("coordinator: \(error)")), responder) }
             }
-        case .answer(let reply): answer(reply, responder)
+        case .answer(let reply):
+            if let responder { answer(reply, responder) }
         case .answerWhenNewer(let version):
+            guard let responder else { return }
             waiters.append(
                 Waiter(version: version, deadline: .now() + CoordinatorService.longestWait, responder: responder)
             )

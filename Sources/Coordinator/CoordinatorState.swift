@@ -25,6 +25,9 @@ package struct CoordinatorState {
         package init() {}
     }
 
+    /// More copies than anybody needs; each is a sync that every write waits for.
+    private static let largestFactor = 7
+
     private struct Heard {
         var at: Milliseconds
         var health: NodeHealth
@@ -182,11 +185,14 @@ package struct CoordinatorState {
                     )
                 )
         }
-        guard factor == 1 else {
-            return refuse(.invalid("replication factor \(factor) is not supported yet, only 1"))
+        guard (1...CoordinatorState.largestFactor).contains(factor) else {
+            return refuse(
+                .invalid("replication factor \(factor) is not from 1 to \(CoordinatorState.largestFactor)")
+            )
         }
-        guard map.members.count >= max(1, nodes) else {
-            return refuse(.unavailable("\(map.members.count) of \(max(1, nodes)) nodes have registered"))
+        let least = max(1, nodes, factor)
+        guard map.members.count >= least else {
+            return refuse(.unavailable("\(map.members.count) of \(least) nodes have registered"))
         }
         let placement = Placement(partitionCount: partitions, replicas: factor, members: map.members)
         map.clusterID = max(1, clusterID)

@@ -47,6 +47,12 @@ package final class GroupCommitLog: Sendable {
         try? queue.append(.removal(persisted), bytes: 0)
     }
 
+    /// Gives `completion` the log's files with everything submitted before, on the log's thread; it is not called where the log
+    /// has failed.
+    package func extents(_ completion: @escaping @Sendable ([SegmentExtent]) -> Void) {
+        try? queue.append(.extents(completion), bytes: 0)
+    }
+
     /// Bytes waiting to be written.
     package var queuedBytes: Int { queue.bytes }
 
@@ -67,6 +73,7 @@ package final class GroupCommitLog: Sendable {
 private enum Submission: Sendable {
     case records([LogRecord], GroupCommitLog.Completion)
     case removal([PartitionID: LogIndex])
+    case extents(@Sendable ([SegmentExtent]) -> Void)
 }
 
 /// The bounded queue between the event loops and the log's thread.
@@ -209,6 +216,9 @@ private final class CommitLoop: @unchecked Sendable {
             } catch {
                 failure = error
             }
+        }
+        for case .extents(let completion) in submissions where failure == nil {
+            completion(writer.extents)
         }
         queue.report(size: writer.size, failure: failure)
         for completion in completions {

@@ -1,8 +1,9 @@
 package import Model
 
-/// One entry of one partition, as the log keeps it.
+/// One entry of one partition, as the log keeps it, or what a replica notes about the entries before.
 package struct LogRecord: Hashable, Sendable {
     package let partition: PartitionID
+    /// Of the primary that put the entry into the log; 0 for a note.
     package let epoch: UInt64
     package let index: LogIndex
     /// What the partition makes of it; the log does not look inside.
@@ -14,6 +15,37 @@ package struct LogRecord: Hashable, Sendable {
         self.index = index
         self.payload = payload
     }
+
+    /// What a record is to those who read the log back.
+    package enum Content: Equatable, Sendable {
+        case entry
+        /// All members have the entries up to this index: nothing will take their place.
+        case committed
+        /// What the log holds of the partition counts no longer: a snapshot is about to take its place.
+        case forgotten
+        /// A note of a kind that this software does not know.
+        case unknown
+    }
+
+    package var content: Content {
+        guard epoch == 0 else { return .entry }
+        return switch payload {
+        case LogRecord.committedNote: .committed
+        case LogRecord.forgottenNote: .forgotten
+        default: .unknown
+        }
+    }
+
+    package static func committed(_ partition: PartitionID, upTo index: LogIndex) -> LogRecord {
+        LogRecord(partition: partition, epoch: 0, index: index, payload: committedNote)
+    }
+
+    package static func forgotten(_ partition: PartitionID) -> LogRecord {
+        LogRecord(partition: partition, epoch: 0, index: 0, payload: forgottenNote)
+    }
+
+    private static let committedNote: [UInt8] = [1]
+    private static let forgottenNote: [UInt8] = [2]
 }
 
 /// When an appended record counts as durable.

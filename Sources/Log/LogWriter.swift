@@ -53,6 +53,11 @@ package final class LogWriter {
 
     package var segmentCount: Int { segments.count }
 
+    /// Where the log's files are now, oldest first.
+    package var extents: [SegmentExtent] {
+        segments.map { SegmentExtent(name: $0.name, base: $0.base, size: $0.file.size, indexes: $0.indexes) }
+    }
+
     /// Appends the records as one batch. They are durable after the next `sync`.
     package func append(_ records: [LogRecord]) throws(LogError) {
         try guarded { () throws(LogError) in
@@ -82,7 +87,7 @@ package final class LogWriter {
     package func removeSegments(persisted: (PartitionID) -> LogIndex) throws(LogError) {
         try guarded { () throws(LogError) in
             while segments.count > 1, let first = segments.first,
-                first.lastIndexes.allSatisfy({ $0.value <= persisted($0.key) })
+                first.indexes.allSatisfy({ $0.value.upperBound <= persisted($0.key) })
             {
                 try fileSystem.remove(first.name)
                 // One after the other, so that a crash never leaves a gap.

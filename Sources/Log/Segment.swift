@@ -6,8 +6,8 @@ struct Segment {
     /// The offset of its first byte in the whole log's bytes.
     let base: UInt64
     let file: any AppendableFile
-    /// The last index of each partition that has a record in it.
-    var lastIndexes: [PartitionID: LogIndex] = [:]
+    /// Of each partition that has an entry in it, the least and the largest index.
+    var indexes: [PartitionID: ClosedRange<LogIndex>] = [:]
 
     var end: UInt64 { base + file.size }
 
@@ -22,8 +22,9 @@ struct Segment {
     }
 
     mutating func note(_ records: [LogRecord]) {
-        for record in records {
-            lastIndexes[record.partition] = max(record.index, lastIndexes[record.partition] ?? 0)
+        for record in records where record.content == .entry {
+            let known = indexes[record.partition] ?? record.index...record.index
+            indexes[record.partition] = min(known.lowerBound, record.index)...max(known.upperBound, record.index)
         }
     }
 }

@@ -1,4 +1,6 @@
 package import Model
+package import Placement
+package import Replication
 
 /// What routers and nodes ask nodes.
 package enum NodeRequest: Equatable, Sendable {
@@ -8,6 +10,91 @@ package enum NodeRequest: Equatable, Sendable {
     case query([PartitionQuery])
     /// Letters for partitions of the node. Answered when they are applied, with how far each stream was taken.
     case deliver([MailBag])
+    /// What replicas of one node tell those of another. Answered at once; what they say to it comes as another request.
+    case replicate(ReplicaMail)
+    /// A beacon for leases; on the port for beacons only.
+    case beacon(NodeBeacon)
+    /// A page of a partition for a replica that begins anew. Answered when it is written down.
+    case snapshot(SnapshotPage)
+    /// Hand a partition's primary over to one of its secondaries.
+    case transfer(PartitionID, to: NodeID)
+}
+
+/// Messages of one node's replicas for another's.
+package struct ReplicaMail: Equatable, Sendable {
+    package let sender: NodeID
+    /// Whoever else gets it is not who it is meant for.
+    package let recipient: NodeID
+    package let messages: [PartitionMessage]
+
+    package init(sender: NodeID, recipient: NodeID, messages: [PartitionMessage]) {
+        self.sender = sender
+        self.recipient = recipient
+        self.messages = messages
+    }
+}
+
+package struct PartitionMessage: Equatable, Sendable {
+    package let partition: PartitionID
+    package let message: ReplicaMessage
+
+    package init(partition: PartitionID, message: ReplicaMessage) {
+        self.partition = partition
+        self.message = message
+    }
+}
+
+/// A page of a snapshot. Pages come one at a time, each again until it is answered.
+package struct SnapshotPage: Equatable, Sendable {
+    package let sender: NodeID
+    package let recipient: NodeID
+    package let partition: PartitionID
+    /// Of the configuration whose primary sends it.
+    package let epoch: UInt64
+    /// Names the snapshot.
+    package let stream: UInt64
+    /// Counted from 0.
+    package let number: UInt64
+    /// The last entry that the snapshot has, and its epoch.
+    package let index: LogIndex
+    package let indexEpoch: UInt64
+    /// In the order of their keys, behind those of the page before; none in the last page.
+    package let records: [StoredRecord]
+
+    package init(
+        sender: NodeID,
+        recipient: NodeID,
+        partition: PartitionID,
+        epoch: UInt64,
+        stream: UInt64,
+        number: UInt64,
+        index: LogIndex,
+        indexEpoch: UInt64,
+        records: [StoredRecord]
+    ) {
+        self.sender = sender
+        self.recipient = recipient
+        self.partition = partition
+        self.epoch = epoch
+        self.stream = stream
+        self.number = number
+        self.index = index
+        self.indexEpoch = indexEpoch
+        self.records = records
+    }
+}
+
+/// A beacon with who sends it and for whom it is.
+package struct NodeBeacon: Equatable, Sendable {
+    package let sender: NodeID
+    package let recipient: NodeID
+    package let beacon: Beacon
+
+    package init(sender: NodeID, recipient: NodeID, beacon: Beacon) {
+        self.sender = sender
+        self.recipient = recipient
+        self.beacon = beacon
+    }
 }
 
 package struct PartitionQuery: Equatable, Sendable {
@@ -49,6 +136,10 @@ package enum NodeReply: Equatable, Sendable {
     case delivered([MailReport])
     /// The node does not serve the partition, at the version of the map that it knows: ask for a newer one.
     case notPrimary(PartitionID, mapVersion: UInt64)
+    case taken
+    case beacon(BeaconReply)
+    /// A beacon that promises nothing: it was late, for another node, or this one does not do well.
+    case noPromise
 }
 
 extension NodeRequest: BinaryCodable {
@@ -70,6 +161,26 @@ extension NodeRequest: BinaryCodable {
                 writer.write(bag.destination)
                 writer.writeArray(bag.letters) { $0.write($1) }
             }
+        case .replicate(let mail):
+            writer.write(UInt8(4))
+            writer.writeFixed(mail.sender.rawValue)
+            writer.writeFixed(mail.recipient.rawValue)
+            writer.writeArray(mail.messages) { writer, one in
+                writer.write(one.partition)
+                writer.write(one.message)
+            }
+        case .beacon(let beacon):
+            writer.write(UInt8(5))
+            writer.writeFixed(beacon.sender.rawValue)
+            writer.writeFixed(beacon.recipient.rawValue)
+            writer.write(beacon.beacon)
+        case .snapshot(let page):
+            writer.write(UInt8(7))
+            writer.write(page)
+        case .transfer(let partition, let node):
+            writer.write(UInt8(6))
+            writer.write(partition)
+            writer.writeFixed(node.rawValue)
         }
     }
 
@@ -94,7 +205,55 @@ extension NodeRequest: BinaryCodable {
                     )
                 }
             )
+        case 4:
+            self = .replicate(
+                ReplicaMail(
+                    sender: NodeID(try reader.readFixed()),
+                    recipient: NodeID(try reader.readFixed()),
+                    messages: try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
+                        PartitionMessage(partition: try reader.readPartition(), message: try reader.read())
+                    }
+                )
+            )
+        case 5:
+            self = .beacon(
+                NodeBeacon(
+                    sender: NodeID(try reader.readFixed()),
+                    recipient: NodeID(try reader.readFixed()),
+                    beacon: try reader.read()
+                )
+            )
+        case 6: self = .transfer(try reader.readPartition(), to: NodeID(try reader.readFixed()))
+        case 7: self = .snapshot(try reader.read())
         case let other: throw .invalid("node request \(other)")
+        }
+    }
+}
+
+extension SnapshotPage: BinaryCodable {
+    package func encode(into writer: inout BinaryWriter) {
+        writer.writeFixed(sender.rawValue)
+        writer.writeFixed(recipient.rawValue)
+        writer.write(partition)
+        writer.writeVariable(epoch)
+        writer.writeFixed(stream)
+        writer.writeVariable(number)
+        writer.writeVariable(index)
+        writer.writeVariable(indexEpoch)
+        writer.writeArray(records) { $0.write($1) }
+    }
+
+    package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        sender = NodeID(try reader.readFixed())
+        recipient = NodeID(try reader.readFixed())
+        partition = try reader.readPartition()
+        epoch = try reader.readOrdinal()
+        stream = try reader.readFixed()
+        number = try reader.readOrdinal()
+        index = try reader.readOrdinal()
+        indexEpoch = try reader.readOrdinal()
+        records = try reader.readArray(elementSize: StoredRecord.leastSize) { reader throws(BinaryDecodingError) in
+            try reader.read()
         }
     }
 }
@@ -118,6 +277,11 @@ extension NodeReply: BinaryCodable {
             writer.write(UInt8(4))
             writer.write(partition)
             writer.writeVariable(version)
+        case .taken: writer.write(UInt8(5))
+        case .beacon(let reply):
+            writer.write(UInt8(6))
+            writer.write(reply)
+        case .noPromise: writer.write(UInt8(7))
         }
     }
 
@@ -141,6 +305,9 @@ extension NodeReply: BinaryCodable {
                 }
             )
         case 4: self = .notPrimary(try reader.readPartition(), mapVersion: try reader.readVariable())
+        case 5: self = .taken
+        case 6: self = .beacon(try reader.read())
+        case 7: self = .noPromise
         case let other: throw .invalid("node reply \(other)")
         }
     }

@@ -69,7 +69,7 @@ final class Courier {
         var bytes: [NodeID: Int] = [:]
         var byDestination: [PartitionID: [Letter]] = [:]
         let now = NIODeadline.now()
-        for replica in host.replicas where replica.failure == nil {
+        for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             for destination in replica.partition.outbox.destinations {
                 guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
@@ -159,6 +159,11 @@ final class Courier {
         return isProgress
     }
 
+    /// A partition is served here no longer: what its destinations have taken is to be found out anew when it is.
+    func forget(_ source: PartitionID) {
+        streams = streams.filter { $0.key.source != source }
+    }
+
     /// Notes in each partition's log what its destinations have taken, where that is at least `count` letters.
     ///
     /// To be called with 1 now and then, so that an idle partition's last letters go too.
@@ -169,6 +174,7 @@ final class Courier {
     }
 
     private func trim(_ replica: Replica, from count: UInt64) {
+        guard replica.isServing else { return }
         let source = replica.partition.id
         let outbox = replica.partition.outbox
         guard outbox.waitingCount >= count else { return }

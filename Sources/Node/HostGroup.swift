@@ -1,6 +1,5 @@
 internal import ClusterLinks
 internal import Launch
-internal import Log
 internal import Logging
 internal import Messages
 internal import Model
@@ -9,6 +8,7 @@ internal import NIOCore
 internal import Observability
 internal import Partitions
 internal import Placement
+internal import Replication
 internal import Store
 internal import Wire
 
@@ -16,49 +16,43 @@ internal import Wire
 final class HostGroup: Sendable {
     private let hosts: NIOLockedValueBox<[NIOLoopBound<PartitionHost>]>
     private let loops: [any EventLoop]
+    private let node: NodeID
     private let logger: Logger
     /// What other threads are told of the partitions, as of the last report of each loop.
     private let reports: NIOLockedValueBox<[Int: HostReport]>
 
     init(
         group: any EventLoopGroup,
-        settings: NodeSettings,
-        node: NodeID,
-        database: Database,
-        log: GroupCommitLog,
-        disk: DiskSpace,
-        metrics: NodeMetrics,
-        problems: ProblemBoard,
-        stopped: [PartitionID: PartitionFailure],
-        logger: Logger
+        resources: NodeResources,
+        recovery: Recovery.Result
     ) async throws {
         loops = Array(group.makeIterator())
+        node = resources.node
         hosts = NIOLockedValueBox([])
         reports = NIOLockedValueBox([:])
-        self.logger = logger
+        logger = resources.logger
+        let settings = resources.settings
         let count = loops.count
         for (index, loop) in loops.enumerated() {
             let host = try await loop.submit {
+                let handshake = Handshake(secret: settings.process.secret, name: settings.name)
                 let host = PartitionHost(
                     eventLoop: loop,
+                    loop: index,
                     clock: .system,
-                    settings: settings,
-                    node: node,
-                    database: database,
-                    log: log,
-                    disk: disk,
-                    metrics: metrics,
-                    problems: problems,
-                    links: NodeLinks(
+                    resources: resources,
+                    links: NodeLinks(eventLoop: loop, handshake: handshake, logger: resources.logger),
+                    coordinator: CoordinatorClient(
                         eventLoop: loop,
-                        handshake: Handshake(secret: settings.process.secret, name: settings.name),
-                        logger: logger
+                        coordinator: settings.coordinator,
+                        handshake: handshake,
+                        logger: resources.logger
                     ),
-                    logger: logger,
                     isOurs: { Int($0.rawValue) % count == index },
                     local: { [unowned self] request, reply in self.carryOut(request, reply: reply) },
                     report: { [unowned self] report in self.reports.withLockedValue { $0[index] = report } },
-                    stopped: stopped
+                    spread: { [unowned self] map in self.follow(map) },
+                    recovery: recovery
                 )
                 host.start()
                 return NIOLoopBound(host, eventLoop: loop)
@@ -69,6 +63,10 @@ final class HostGroup: Sendable {
 
     var partitionCount: Int { partitions.count }
     var partitions: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.partitions) } }
+    /// Partitions that are this node's to serve, and are not served yet.
+    var unservedCount: Int { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.unserved } } }
+    /// Partitions that this node has no part in.
+    var elsewhere: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.elsewhere) } }
     var waitingLetters: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.waitingLetters } } }
 
     /// Answers a request that came over the network.
@@ -91,6 +89,11 @@ final class HostGroup: Sendable {
             onHost(of: partition) { $0.execute(command, in: partition, completion: reply) }
         case .query(let parts): answer(parts, reply)
         case .deliver(let bags): deliver(bags, reply)
+        case .replicate(let mail): replicate(mail, reply)
+        case .transfer(let partition, let successor):
+            onHost(of: partition) { reply($0.transfer(partition, to: successor)) }
+        case .snapshot(let page): onHost(of: page.partition) { $0.receive(page, completion: reply) }
+        case .beacon: reply(.noPromise)
         }
     }
 
@@ -116,6 +119,23 @@ final class HostGroup: Sendable {
                 host.receive(bag) { gather.set($0, at: index) }
             }
         }
+    }
+
+    /// Hands messages to the loops of their partitions. They are answered as taken before they are: what comes of them is sent
+    /// by itself.
+    private func replicate(_ mail: ReplicaMail, _ reply: @escaping @Sendable (NodeReply) -> Void) {
+        reply(.taken)
+        guard mail.recipient == node else { return }
+        let byLoop = Dictionary(grouping: mail.messages) { Int($0.partition.rawValue) % loops.count }
+        for messages in byLoop.values {
+            guard let first = messages.first else { continue }
+            onHost(of: first.partition) { $0.receive(messages, from: mail.sender) }
+        }
+    }
+
+    /// Lets all loops follow a map, if it is newer than theirs.
+    func follow(_ map: PartitionMap) {
+        onEach { $0.follow(map) }
     }
 
     private func onHost(of partition: PartitionID, _ body: @escaping @Sendable (PartitionHost) -> Void) {
@@ -149,7 +169,7 @@ final class HostGroup: Sendable {
         do {
             _ = try await collect { host in
                 for replica in host.replicas {
-                    replica.writeTails()
+                    replica.tails.finish()
                 }
             }
         } catch {
@@ -157,20 +177,38 @@ final class HostGroup: Sendable {
         }
     }
 
-    /// Waits until what is under way is answered, a few seconds at most.
+    /// Lets other nodes serve what this one serves, where they have copies. Waits for that, a few seconds at most.
+    func handOver() async throws {
+        onEach { $0.handOver() }
+        try await wait(for: "partitions to be served elsewhere") { host in
+            host.replicas.count { $0.isServing && !$0.state.configuration.secondaries.isEmpty }
+        }
+    }
+
+    /// Waits until what is under way is answered, a few seconds at most; then replicas take part in nothing any more.
     func drain() async throws {
+        try await wait(for: "requests under way") { host in host.replicas.reduce(0) { $0 + $1.waitingCount } }
+        _ = try await collect { $0.stop() }
+        // What that gave to the log has left the loops then.
+        _ = try await collect { _ in }
+    }
+
+    private func wait(for what: String, _ count: @escaping @Sendable (PartitionHost) -> Int) async throws {
         for _ in 0..<100 {
-            let busy = try await collect { $0.replicas.reduce(0) { $0 + $1.waitingCount } }.reduce(0, +)
-            guard busy > 0 else { return }
+            let left = try await collect(count).reduce(0, +)
+            guard left > 0 else { return }
             try await Task.sleep(for: .milliseconds(20))
         }
-        logger.warning("ending with requests under way")
+        logger.warning("not waited for any longer", metadata: ["what": "\(what)"])
     }
 }
 
 /// What a loop says of its partitions, for other threads.
 struct HostReport: Sendable {
     let partitions: [PartitionID]
+    let elsewhere: [PartitionID]
+    /// How many are this node's to serve, and are not served yet.
+    let unserved: Int
     let waitingLetters: UInt64
 }
 

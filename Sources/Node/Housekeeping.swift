@@ -63,6 +63,9 @@ final class Housekeeping: Sendable {
             for partition in hosts.partitions {
                 persisted[partition] = try Partition.persistedIndex(of: partition, in: database)
             }
+            for partition in hosts.elsewhere {
+                persisted[partition] = .max
+            }
             log.removeSegments(persisted: persisted)
         } catch {
             logger.error("the store cannot be flushed; the log grows", metadata: ["error": "\(error)"])

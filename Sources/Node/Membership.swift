@@ -26,6 +26,8 @@ final class Membership: Sendable {
         secret: String,
         identity: NodeIdentity,
         port: Int,
+        beaconPort: Int,
+        beacons: Beacons,
         hosts: HostGroup,
         log: GroupCommitLog,
         problems: ProblemBoard,
@@ -36,6 +38,7 @@ final class Membership: Sendable {
             name: settings.name,
             host: settings.advertisedHost,
             port: port,
+            beaconPort: beaconPort,
             zone: settings.zone,
             weight: settings.weight
         )
@@ -47,7 +50,7 @@ final class Membership: Sendable {
                 logger: logger
             )
             let follower = MapFollower(eventLoop: loop, coordinator: client, logger: logger) { map in
-                self.take(map, identity: identity, hosts: hosts, problems: problems, logger: logger)
+                self.take(map, identity: identity, hosts: hosts, beacons: beacons, problems: problems, logger: logger)
             }
             follower.start()
             self.beat(member, through: client, on: loop) {
@@ -67,6 +70,7 @@ final class Membership: Sendable {
         _ map: PartitionMap,
         identity: NodeIdentity,
         hosts: HostGroup,
+        beacons: Beacons,
         problems: ProblemBoard,
         logger: Logger
     ) {
@@ -82,7 +86,8 @@ final class Membership: Sendable {
         }
         logger.info("map", metadata: ["version": "\(map.version)"])
         mapSeen.store(true, ordering: .relaxed)
-        hosts.onEach { $0.follow(map) }
+        beacons.follow(map)
+        hosts.follow(map)
     }
 
     private func beat(

@@ -3,6 +3,8 @@ internal import Metrics
 internal import Model
 internal import NIOCore
 internal import Partitions
+internal import Placement
+internal import Replication
 internal import Store
 internal import Synchronization
 
@@ -46,11 +48,12 @@ final class NodeGauges: Sendable {
         func gauge(_ name: String, _ value: some BinaryInteger) {
             Gauge(label: name, dimensions: partition).record(Int64(value))
         }
-        let positions = replica.positions
-        gauge("partition.log.appended", positions.appended)
-        gauge("partition.log.durable", positions.durable)
-        gauge("partition.log.committed", positions.committed)
-        gauge("partition.log.applied", positions.applied)
+        gauge("partition.log.appended", replica.state.lastIndex)
+        gauge("partition.log.durable", replica.state.durableIndex)
+        gauge("partition.log.committed", replica.state.committed)
+        gauge("partition.log.applied", replica.partition.appliedIndex)
+        gauge("partition.epoch", replica.state.configuration.epoch)
+        gauge("partition.serving", replica.isServing ? 1 : 0)
         gauge("partition.requests.waiting", replica.waitingCount)
         gauge("partition.mail.waiting", replica.partition.outbox.waitingCount)
         gauge("partition.home.lists", replica.partition.homeListCount)

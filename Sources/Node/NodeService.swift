@@ -11,12 +11,14 @@ internal import NIOPosix
 internal import Observability
 internal import Partitions
 internal import Placement
+internal import Replication
 internal import Settings
 internal import Store
 internal import Wire
 
 /// A node: opens what its data directory holds, serves its partitions until it is told to end.
 package struct NodeService {
+    private static let blockingThreads = 2
     private static let diskPause = TimeAmount.milliseconds(250)
 
     private let settings: NodeSettings
@@ -39,41 +41,64 @@ package struct NodeService {
         )
         let metrics = NodeMetrics()
         let recovery = Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
-        let (log, stopped) = try recovery.openLog(into: database) { metrics.note($0) }
+        let recovered = try recovery.openLog(into: database) { metrics.note($0) }
+        let log = recovered.log
         let problems = ProblemBoard()
         let disk = DiskSpace(settings: settings, problems: problems, logger: logger)
         process.group.next().scheduleRepeatedTask(initialDelay: NodeService.diskPause, delay: NodeService.diskPause) {
             _ in
             disk.measure()
         }
-        let hosts = try await HostGroup(
-            group: process.group,
+        let handshake = Handshake(secret: process.settings.secret, name: settings.name)
+        let threads = NIOThreadPool(numberOfThreads: NodeService.blockingThreads)
+        threads.start()
+        let leases = NodeLeases(times: .standard)
+        let beacons = try await Beacons(
+            node: identity.node,
+            leases: leases,
+            times: .standard,
+            handshake: handshake,
+            logger: logger
+        )
+        let resources = NodeResources(
             settings: settings,
             node: identity.node,
             database: database,
             log: log,
+            logReader: LogReader(fileSystem: LocalFileSystem(path: try directory.subdirectory("log"))),
+            snapshotDirectory: try NodeService.emptied(try directory.subdirectory("snapshots")),
             disk: disk,
+            leases: leases,
+            beacons: beacons,
+            threads: threads,
             metrics: metrics,
             problems: problems,
-            stopped: stopped,
             logger: logger
+        )
+        let hosts = try await HostGroup(
+            group: process.group,
+            resources: resources,
+            recovery: recovered
         )
         let channel = try await FrameListener.bind(
             group: process.group,
             host: settings.listen.host,
             port: settings.listen.port,
-            handshake: Handshake(secret: process.settings.secret, name: settings.name),
+            handshake: handshake,
             logger: logger
         ) { request, responder in
             hosts.handle(request, responder)
         }
         let port = channel.localAddress?.port ?? settings.listen.port
+        let beaconChannel = try await beacons.start(host: settings.listen.host, port: settings.beaconPort)
         let membership = try await Membership(
             loop: process.group.next(),
             settings: settings,
             secret: process.settings.secret,
             identity: identity,
             port: port,
+            beaconPort: beaconChannel.localAddress?.port ?? settings.beaconPort,
+            beacons: beacons,
             hosts: hosts,
             log: log,
             problems: problems,
@@ -86,20 +111,33 @@ package struct NodeService {
             ports: [("PORT", port)],
             refresh: { gauges.refresh() },
             health: {
-                Health(
-                    isReady: problems.summary == nil && membership.hasMap,
-                    detail: problems.summary ?? (membership.hasMap ? "" : "waiting for the partition map")
-                )
+                let unserved = hosts.unservedCount
+                let detail =
+                    problems.summary
+                    ?? (membership.hasMap ? nil : "waiting for the partition map")
+                    ?? (unserved == 0 ? nil : "\(unserved) partitions are not served yet")
+                return Health(isReady: detail == nil, detail: detail ?? "")
             }
         )
+        try await hosts.handOver()
         try? await channel.close()
         housekeeping.stop()
         try await hosts.drain()
+        await beacons.stop()
         log.close()
         // What memory holds need not be replayed then.
         await hosts.writeTails()
+        try await threads.shutdownGracefully()
         try database.flush()
         logger.notice("ended")
+    }
+
+    /// What an earlier run left half-way is of no use.
+    private static func emptied(_ directory: String) throws -> String {
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+            try FileManager.default.removeItem(atPath: directory + "/" + name)
+        }
+        return directory
     }
 }
 

@@ -1,6 +1,7 @@
 package import Launch
 package import Log
 package import Partitions
+package import Replication
 package import Settings
 
 /// The configuration of `rookery-node`.
@@ -20,6 +21,12 @@ package struct NodeSettings: Sendable {
         "node.advertise",
         default: "",
         "The host that others reach this node at; the one listened on where empty"
+    )
+    package static let beaconPort = SettingKey<Int>.integer(
+        "node.beacons.port",
+        default: 0,
+        in: 0...65_535,
+        "Where other nodes' beacons come; 0 picks a free one"
     )
     package static let coordinator = SettingKey<Endpoint>.endpoint(
         "cluster.coordinator",
@@ -139,6 +146,12 @@ package struct NodeSettings: Sendable {
         in: 1_000...100_000_000,
         "Messages that may wait for one partition that is away; beyond, writes of their sender are refused"
     )
+    package static let replicationMegabytes = SettingKey<Int>.integer(
+        "node.replication.megabytes",
+        default: 64,
+        in: 1...65_536,
+        "Newest log entries kept in memory for the other replicas, over all partitions"
+    )
     package static let diskReserveMegabytes = SettingKey<Int>.integer(
         "node.disk.reserve.megabytes",
         default: 256,
@@ -157,6 +170,7 @@ package struct NodeSettings: Sendable {
     package let dataDirectory: String
     package let listen: Endpoint
     package let advertisedHost: String
+    package let beaconPort: Int
     package let coordinator: Endpoint
     package let zone: String
     package let weight: Int
@@ -174,6 +188,7 @@ package struct NodeSettings: Sendable {
     package let outboxMessages: Int
     package let diskReserveBytes: UInt64
     package let slowMilliseconds: Int
+    private let replicationBytes: Int
 
     package init(from reader: inout SettingsReader) throws(SettingsError) {
         process = try ProcessSettings(from: &reader)
@@ -182,6 +197,7 @@ package struct NodeSettings: Sendable {
         listen = try reader.value(NodeSettings.listen)
         let advertised = try reader.value(NodeSettings.advertise)
         advertisedHost = advertised.isEmpty ? listen.host : advertised
+        beaconPort = try reader.value(NodeSettings.beaconPort)
         coordinator = try reader.value(NodeSettings.coordinator)
         zone = try reader.value(NodeSettings.zone)
         weight = try reader.value(NodeSettings.weight)
@@ -206,6 +222,7 @@ package struct NodeSettings: Sendable {
         outboxMessages = try reader.value(NodeSettings.outboxMessages)
         diskReserveBytes = UInt64(try reader.value(NodeSettings.diskReserveMegabytes)) << 20
         slowMilliseconds = try reader.value(NodeSettings.slowMilliseconds)
+        replicationBytes = try reader.value(NodeSettings.replicationMegabytes) << 20
     }
 
     /// The settings of one of `count` partitions that share the node's memory.
@@ -213,6 +230,13 @@ package struct NodeSettings: Sendable {
         var partition = partitions
         partition.recordCacheBytes = recordCacheBytes / max(1, count)
         return partition
+    }
+
+    /// How the replicas of one of `count` partitions of a node behave.
+    package func replication(factor: Int, amongst count: Int) -> ReplicationSettings {
+        var replication = ReplicationSettings(replicationFactor: factor)
+        replication.recentBytes = replicationBytes / max(1, count)
+        return replication
     }
 
     /// The durability as an operator writes it.

@@ -7,6 +7,7 @@ internal import NIOCore
 internal import Observability
 internal import Partitions
 internal import Placement
+internal import Replication
 internal import Store
 
 /// The partitions of one event loop, and what they share: the log, the courier, the connections to other nodes.
@@ -21,73 +22,85 @@ final class PartitionHost {
 
     let eventLoop: any EventLoop
     let clock: WallClock
+    private let resources: NodeResources
     private let settings: NodeSettings
     private let node: NodeID
-    private let database: Database
     private let log: GroupCommitLog
-    private let disk: DiskSpace
-    private let metrics: NodeMetrics
     private let problems: ProblemBoard
     private let logger: Logger
     private let links: NodeLinks
+    let leases: NodeLeases
+    private let beacons: Beacons
     private let isOurs: (PartitionID) -> Bool
     private let local: (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void
     private let report: (HostReport) -> Void
-    /// Partitions that could not be recovered: they stay closed.
-    private let stopped: [PartitionID: PartitionFailure]
+    /// Gives a newer map, which this loop was the first to be told of, to all.
+    private let spread: (PartitionMap) -> Void
+    private let changes: ConfigurationChanges
+    /// Partitions that could not be recovered or opened: they stay closed until the next start.
+    private var stopped: [PartitionID: PartitionFailure]
+    private let opener: PartitionOpener
+    private let loop: Int
     private let startedAt: Milliseconds
 
     private(set) var map = PartitionMap()
     private var byID: [PartitionID: Replica] = [:]
-    private var unsubmitted: [LogRecord] = []
-    private var unsubmittedBytes = 0
-    private var isSubmitScheduled = false
     private var isLogFailureNoted = false
+    private var isEnding = false
+    private var areWantsStale = false
+    /// When what the loop does in this turn for all partitions together must end.
+    private(set) var turnEnd = NIODeadline.now()
     private var ticks = 0
 
     /// - Parameters:
+    ///   - loop: which of the node's loops it is.
     ///   - isOurs: whether a partition belongs to this loop.
     ///   - local: carries out a request on this node's loops, for letters and questions to its own partitions.
     init(
         eventLoop: any EventLoop,
+        loop: Int,
         clock: WallClock,
-        settings: NodeSettings,
-        node: NodeID,
-        database: Database,
-        log: GroupCommitLog,
-        disk: DiskSpace,
-        metrics: NodeMetrics,
-        problems: ProblemBoard,
+        resources: NodeResources,
         links: NodeLinks,
-        logger: Logger,
+        coordinator: CoordinatorClient,
         isOurs: @escaping (PartitionID) -> Bool,
         local: @escaping (NodeRequest, @escaping @Sendable (NodeReply) -> Void) -> Void,
         report: @escaping (HostReport) -> Void,
-        stopped: [PartitionID: PartitionFailure]
+        spread: @escaping (PartitionMap) -> Void,
+        recovery: Recovery.Result
     ) {
         self.eventLoop = eventLoop
+        self.loop = loop
         self.clock = clock
-        self.settings = settings
-        self.node = node
-        self.database = database
-        self.log = log
-        self.disk = disk
-        self.metrics = metrics
-        self.problems = problems
+        self.resources = resources
+        settings = resources.settings
+        node = resources.node
+        log = resources.log
+        problems = resources.problems
+        logger = resources.logger
+        leases = resources.leases
+        beacons = resources.beacons
         self.links = links
-        self.logger = logger
+        self.spread = spread
+        changes = ConfigurationChanges(coordinator: coordinator, logger: resources.logger, onMap: spread)
         self.isOurs = isOurs
         self.local = local
         self.report = report
-        self.stopped = stopped
+        stopped = recovery.stopped
+        opener = PartitionOpener(resources: resources, logs: recovery.logs.filter { isOurs($0.key) })
         startedAt = clock.now() / 1000
     }
 
     /// What may not hold up this loop's requests.
     private(set) lazy var turns = LoopTurns(eventLoop: eventLoop)
+    private lazy var feed = LogFeed(eventLoop: eventLoop, log: log) { [unowned self] tickets, result in
+        self.submitted(tickets, result)
+    }
+    private lazy var catchUp = CatchUp(host: self, resources: resources, links: links)
+    private lazy var post = ReplicaPost(eventLoop: eventLoop, node: node, links: links)
     private lazy var courier = Courier(host: self, logger: logger)
-    private(set) lazy var references = References { [unowned self] queries, deadline, completion in
-        self.ask(queries, deadline: deadline, completion)
+    private(set) lazy var references = References { [queries = PeerQueries(host: self)] parts, deadline, completion in
+        queries.ask(parts, deadline: deadline, completion)
     }
 
     var replicas: some Collection<Replica> { byID.values }
@@ -110,22 +123,47 @@ final class PartitionHost {
 
     func start() {
         eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.tick) {
+            guard !self.isEnding else { return }
             self.onTick()
             self.start()
         }
     }
 
+    /// Hands the place of every primary that has secondaries to one of them.
+    func handOver() {
+        for (partition, replica) in byID where replica.isServing {
+            let others = replica.state.configuration.secondaries
+            guard !others.isEmpty else { continue }
+            replica.handle(.transfer(to: others[Int(partition.rawValue) % others.count]))
+        }
+    }
+
+    /// The node ends: replicas take part in nothing any more.
+    func stop() {
+        for replica in byID.values {
+            replica.noteCommitted()
+        }
+        isEnding = true
+    }
+
     private func onTick() {
         let now = NIODeadline.now()
+        turnEnd = now + LoopTurns.longest
+        beacons.noteTurn(ofLoop: loop)
         for replica in byID.values {
-            replica.releaseExpiredWaiters(now: now)
+            replica.requests.releaseExpiredWaiters(now: now)
+            replica.handle(.tick)
         }
+        updateWants()
         courier.notice()
         // A sync that nobody waits for may have failed.
         if let failure = log.failure { noteLogFailure(failure) }
         ticks += 1
         if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
+            for replica in byID.values {
+                replica.noteCommitted()
+            }
             tellOthers()
         }
         if ticks % PartitionHost.ticksPerSweep == 0 {
@@ -137,7 +175,15 @@ final class PartitionHost {
         report(
             HostReport(
                 partitions: Array(byID.keys),
-                waitingLetters: byID.values.reduce(0) { $0 + UInt64($1.partition.outbox.waitingCount) }
+                elsewhere: (map.layout?.partitions ?? []).filter { partition in
+                    isOurs(partition) && byID[partition] == nil && stopped[partition] == nil
+                },
+                unserved: byID.values.count { replica in
+                    replica.state.configuration.primary == node && !replica.isServing && replica.failure == nil
+                },
+                waitingLetters: byID.values.reduce(0) { sum, replica in
+                    sum + (replica.isServing ? UInt64(replica.partition.outbox.waitingCount) : 0)
+                }
             )
         )
     }
@@ -145,7 +191,7 @@ final class PartitionHost {
     private func dropUnreadHomeLists() {
         let now = clock.now() / 1000
         guard now > settings.idleMilliseconds else { return }
-        for replica in byID.values where replica.failure == nil {
+        for replica in byID.values where replica.mayWriteLists {
             do throws(PartitionFailure) {
                 _ = try replica.partition.dropUnreadHomeLists(
                     since: now - settings.idleMilliseconds,
@@ -163,59 +209,149 @@ final class PartitionHost {
     /// Begins to write the tails of all home lists to the store; they are written when the log's segments may go.
     func drainTails() {
         for replica in byID.values {
-            replica.drainTails()
+            replica.tails.begin()
         }
     }
 
     // MARK: The map
 
-    /// Follows a newer map: opens the partitions that it gives to this node and loop.
+    /// Follows a newer map: opens the partitions that it gives to this node and loop, and tells all replicas.
     func follow(_ map: PartitionMap) {
         guard map.version > self.map.version, let layout = map.layout else { return }
         self.map = map
+        turnEnd = .now() + LoopTurns.longest
         links.follow(map)
-        let all = map.partitions(of: node)
-        for partition in all where isOurs(partition) && byID[partition] == nil {
-            if let failure = stopped[partition] {
-                partitionStopped(partition, failure)
+        let all = layout.partitions.filter { isHere($0) }
+        for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
+            guard isHere(partition) else {
+                // What uncommitted entries it had does not count any more.
+                opener.forgetLog(of: partition)
                 continue
             }
-            open(
-                partition,
-                epoch: map.configurations[Int(partition.rawValue)].epoch,
-                layout,
-                settings.partition(amongst: all.count)
-            )
+            if let failure = stopped[partition] {
+                partitionStopped(partition, failure)
+            } else if !isEnding {
+                open(partition, layout, amongst: all.count)
+            }
         }
+        for (partition, replica) in byID {
+            replica.handle(.learners(map.learners[partition] ?? []))
+            replica.handle(.configured(map.configurations[Int(partition.rawValue)]))
+        }
+        updateWants()
         tellOthers()
     }
 
-    private func open(
-        _ id: PartitionID,
-        epoch: UInt64,
-        _ layout: PartitionLayout,
-        _ partitionSettings: PartitionSettings
-    ) {
+    private func isHere(_ partition: PartitionID) -> Bool {
+        map.configurations[Int(partition.rawValue)].replicas.contains(node)
+            || map.learners[partition]?.contains(node) ?? false
+    }
+
+    private func open(_ id: PartitionID, _ layout: PartitionLayout, amongst count: Int) {
         do throws(PartitionFailure) {
-            let partition = try Partition(
-                id: id,
-                layout: layout,
-                database: database,
-                settings: partitionSettings,
-                incarnation: UInt64.random(in: 1...UInt64.max)
-            )
-            // After `Recovery` there is nothing left to do, unless the log has lost all entries of the partition.
-            try partition.finishReplay()
-            let replica = Replica(partition: partition, epoch: epoch, host: self, limit: settings.inFlight)
-            byID[id] = replica
-            replica.resume()
-            logger.info(
-                "partition open",
-                metadata: ["partition": "\(id)", "applied": "\(partition.appliedIndex)"]
-            )
+            byID[id] = try opener.open(id, layout, factor: map.replicationFactor, amongst: count, for: self)
         } catch {
+            stopped[id] = error
             partitionStopped(id, error)
         }
+    }
+
+    // MARK: Replication
+
+    /// Takes what replicas of another node tell those of this loop.
+    func receive(_ messages: [PartitionMessage], from sender: NodeID) {
+        guard !isEnding else { return }
+        turnEnd = .now() + LoopTurns.longest
+        for one in messages {
+            byID[one.partition]?.receive(one.message, from: sender)
+        }
+        courier.notice()
+    }
+
+    func send(_ message: ReplicaMessage, of partition: PartitionID, to peer: NodeID) {
+        post.send(message, of: partition, to: peer)
+    }
+
+    /// A replica has learnt of its configuration.
+    func learn(_ configuration: PartitionMap.Configuration, of partition: PartitionID) {
+        leases.update { $0.learn(configuration, of: partition) }
+        logger.info(
+            "configuration",
+            metadata: [
+                "partition": "\(partition)", "epoch": "\(configuration.epoch)",
+                "primary": "\(configuration.primary.map { "\($0)" } ?? "none")",
+                "secondaries": "\(configuration.secondaries.map { "\($0)" }.joined(separator: " "))",
+            ]
+        )
+        areWantsStale = true
+        eventLoop.assumeIsolated().execute { if self.areWantsStale { self.updateWants() } }
+    }
+
+    /// Says which leases this loop's primaries need.
+    private func updateWants() {
+        areWantsStale = false
+        var wants: [NodeID: [PartitionID: UInt64]] = [:]
+        for (partition, replica) in byID {
+            for grantor in replica.state.grantors {
+                wants[grantor, default: [:]][partition] = replica.state.configuration.epoch
+            }
+        }
+        if leases.want(wants, onLoop: loop) { beacons.sendSoon() }
+    }
+
+    /// Asks the coordinator for a configuration. The replica asks again until its epoch is over.
+    func propose(_ configuration: PartitionMap.Configuration, for partition: PartitionID, because reason: String) {
+        if !isEnding { changes.propose(configuration, for: partition, because: reason) }
+    }
+
+    /// Somebody knows of a newer configuration.
+    func askForMap() { changes.askForMap(newerThan: map) }
+
+    func readEntries(of replica: Replica, from first: LogIndex, for follower: NodeID, epoch: UInt64) {
+        catchUp.readEntries(of: replica, from: first, for: follower, epoch: epoch)
+    }
+
+    func sendSnapshot(of replica: Replica, to follower: NodeID, epoch: UInt64) {
+        catchUp.sendSnapshot(of: replica, to: follower, epoch: epoch)
+    }
+
+    /// Takes a page of a snapshot for a replica of this loop.
+    func receive(_ page: SnapshotPage, completion: @escaping (NodeReply) -> Void) {
+        guard let replica = byID[page.partition], !isEnding else { return completion(notPrimary(page.partition)) }
+        catchUp.receive(page, for: replica) { refusal in
+            completion(refusal.map { .executed(.failure($0)) } ?? .taken)
+        }
+    }
+
+    /// A snapshot has taken the place of what the store had of a replica.
+    func reopen(_ replica: Replica, at page: SnapshotPage) {
+        guard let layout = map.layout else { return }
+        do throws(PartitionFailure) {
+            let partition = try opener.openStore(of: page.partition, layout, amongst: byID.count)
+            guard partition.appliedIndex == page.index, partition.lastEpoch == page.indexEpoch else {
+                throw .damaged("a snapshot of entry \(page.index) has entry \(partition.appliedIndex)")
+            }
+            replica.install(partition)
+        } catch {
+            replica.stop(error)
+        }
+    }
+
+    func beganServing(_ partition: PartitionID, epoch: UInt64) {
+        tellOthers()
+        logger.notice("partition served", metadata: ["partition": "\(partition)", "epoch": "\(epoch)"])
+        courier.notice()
+    }
+
+    func endedServing(_ partition: PartitionID) {
+        logger.notice("partition served no longer", metadata: ["partition": "\(partition)"])
+        courier.forget(partition)
+    }
+
+    func transfer(_ partition: PartitionID, to successor: NodeID) -> NodeReply {
+        guard let replica = byID[partition], replica.isServing else { return notPrimary(partition) }
+        replica.handle(.transfer(to: successor))
+        return .taken
     }
 
     /// The store has no space for an entry of a partition; nil where it has again.
@@ -250,83 +386,37 @@ final class PartitionHost {
         completion: @escaping (NodeReply) -> Void
     ) {
         guard let replica = byID[partition] else { return completion(notPrimary(partition)) }
-        replica.submit(command) { completion(.executed($0)) }
+        replica.requests.submit(command) { outcome in
+            switch outcome {
+            case .answered(let result): completion(.executed(result))
+            case .notServed: completion(self.notPrimary(partition))
+            }
+        }
     }
 
     func read(_ query: Query, of partition: PartitionID, completion: @escaping (Result<Answer, Refusal>) -> Void) {
-        guard let replica = byID[partition] else {
-            return completion(.failure(.unavailable("partition \(partition) is not on this node")))
+        let refusal = Refusal.unavailable("partition \(partition) is not served by this node")
+        guard let replica = byID[partition] else { return completion(.failure(refusal)) }
+        replica.requests.read(query) { outcome in
+            switch outcome {
+            case .answered(let result): completion(result)
+            case .notServed: completion(.failure(refusal))
+            }
         }
-        replica.read(query, completion: completion)
     }
 
     func receive(_ bag: MailBag, completion: @escaping (MailReport) -> Void) {
         guard let replica = byID[bag.destination] else {
             return completion(MailReport(destination: bag.destination, receipts: []))
         }
-        replica.receive(bag.letters) { receipts in
+        replica.mail.receive(bag.letters) { receipts in
             completion(MailReport(destination: bag.destination, receipts: receipts ?? []))
         }
     }
 
-    func serves(_ partition: PartitionID) -> Bool { byID[partition] != nil }
+    func serves(_ partition: PartitionID) -> Bool { byID[partition]?.isServing ?? false }
 
     func notPrimary(_ partition: PartitionID) -> NodeReply { .notPrimary(partition, mapVersion: map.version) }
-
-    /// Asks whichever nodes serve partitions, each once; `completion` is called at once where all are this loop's.
-    private func ask(
-        _ queries: [PartitionQuery],
-        deadline: NIODeadline,
-        _ completion: @escaping (References.Results) -> Void
-    ) {
-        guard !queries.isEmpty else { return completion([]) }
-        let gathering = Gathering(count: queries.count, completion)
-        var byNode: [NodeID: [Int]] = [:]
-        for (index, query) in queries.enumerated() {
-            if byID[query.partition] != nil {
-                read(query.query, of: query.partition) { gathering.set($0, at: index) }
-            } else if let node = map.primary(of: query.partition) {
-                byNode[node, default: []].append(index)
-            } else {
-                gathering.set(PartitionHost.noAnswer(of: query.partition), at: index)
-            }
-        }
-        for (node, indexes) in byNode {
-            ask(node, .query(indexes.map { queries[$0] }), deadline: deadline) { result in
-                var found: References.Results = []
-                if case .success(.queried(let results)) = result { found = results }
-                for (position, index) in indexes.enumerated() {
-                    let answer = position < found.count ? found[position] : nil
-                    gathering.set(answer ?? PartitionHost.noAnswer(of: queries[index].partition), at: index)
-                }
-            }
-        }
-    }
-
-    private static func noAnswer(of partition: PartitionID) -> Result<Answer, Refusal> {
-        .failure(.unavailable("partition \(partition) does not answer"))
-    }
-
-    /// Results of several queries while they come in.
-    private final class Gathering {
-        private var results: [Result<Answer, Refusal>?]
-        private var missing: Int
-        private let completion: (References.Results) -> Void
-
-        /// - Parameter count: at least 1.
-        init(count: Int, _ completion: @escaping (References.Results) -> Void) {
-            results = [Result<Answer, Refusal>?](repeating: nil, count: count)
-            missing = count
-            self.completion = completion
-        }
-
-        func set(_ result: Result<Answer, Refusal>, at index: Int) {
-            guard results[index] == nil else { return }
-            results[index] = result
-            missing -= 1
-            if missing == 0 { completion(results.compactMap { $0 }) }
-        }
-    }
 
     /// Asks a node, this one without the network. `completion` is called on this loop, later than this call.
     func ask(
@@ -348,56 +438,31 @@ final class PartitionHost {
     /// Why nothing can be appended now; nil where it can.
     var logRefusal: Refusal? {
         if let failure = log.failure { return .unavailable("the node's log failed: \(failure)") }
-        if let refusal = disk.refusal { return refusal }
-        let waiting = log.queuedBytes + unsubmittedBytes
+        if let refusal = resources.disk.refusal { return refusal }
+        let waiting = log.queuedBytes + feed.waitingBytes
         return waiting > settings.logQueueBytes / 2 ? .busy("the node's log is behind") : nil
     }
 
-    /// Gives a record to the log with all others of this turn of the loop.
-    func append(_ record: LogRecord) {
-        unsubmitted.append(record)
-        unsubmittedBytes += record.payload.count
-        guard !isSubmitScheduled else { return }
-        isSubmitScheduled = true
-        eventLoop.assumeIsolated().execute { self.submit() }
+    /// Gives records to the log with all others of this turn of the loop.
+    func append(_ records: [LogRecord], of partition: PartitionID, ticket: UInt64?) {
+        guard !isEnding else { return }
+        feed.append(records, of: partition, ticket: ticket)
     }
 
-    private func submit() {
-        isSubmitScheduled = false
-        let records = unsubmitted
-        let bytes = unsubmittedBytes
-        unsubmitted = []
-        unsubmittedBytes = 0
-        var last: [PartitionID: LogIndex] = [:]
-        for record in records {
-            last[record.partition] = record.index
-        }
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let positions = last
-        do throws(LogError) {
-            try log.submit(records) { result in
-                bound.eventLoop.execute { bound.value.submitted(positions, result) }
-            }
-        } catch .busy {
-            // Kept, in order, in front of what follows.
-            unsubmitted = records
-            unsubmittedBytes = bytes
-            isSubmitScheduled = true
-            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.submit() }
-        } catch {
-            // Behind what the log has completed before.
-            eventLoop.assumeIsolated().execute { self.submitted(positions, .failure(error)) }
-        }
+    /// - Parameter followUp: called when the records are durable; never, where the log fails.
+    func append(_ records: [LogRecord], of partition: PartitionID, followUp: @escaping () -> Void) {
+        guard !isEnding else { return }
+        feed.append(records, of: partition, ticket: nil, followUp: followUp)
     }
 
-    private func submitted(_ positions: [PartitionID: LogIndex], _ result: Result<Void, LogError>) {
-        if case .failure(let error) = result { noteLogFailure(error) }
-        let end = NIODeadline.now() + LoopTurns.longest
-        for (partition, index) in positions {
-            switch result {
-            case .success: byID[partition]?.becameDurable(upTo: index, until: end)
-            case .failure: byID[partition]?.logFailed()
+    private func submitted(_ tickets: LogFeed.Tickets, _ result: Result<Void, LogError>) {
+        switch result {
+        case .success:
+            turnEnd = .now() + LoopTurns.longest
+            for (partition, ticket) in tickets {
+                byID[partition]?.becameDurable(ticket)
             }
+        case .failure(let error): noteLogFailure(error)
         }
         courier.notice()
     }
@@ -407,6 +472,9 @@ final class PartitionHost {
         isLogFailureNoted = true
         problems.set(error.description, about: "log")
         logger.critical("the log failed", metadata: ["error": "\(error)"])
+        for replica in byID.values {
+            replica.logFailed()
+        }
     }
 
     // MARK: Measuring
@@ -415,7 +483,7 @@ final class PartitionHost {
         let time = NIODeadline.now() - began
         var isRefused = false
         if case .failure = result { isRefused = true }
-        metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
+        resources.metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
         if time > .milliseconds(Int64(settings.slowMilliseconds)) {
             logger.warning(
                 "slow request",

@@ -2,23 +2,34 @@ internal import Log
 internal import Logging
 internal import Model
 internal import Partitions
+internal import Replication
 internal import Store
 
-/// Opening a node's log: what it holds beyond the store's state is applied again.
+/// Opening a node's log: what it holds beyond the store's state, and is known to be committed, is applied again.
 struct Recovery {
+    /// What was found.
+    struct Result {
+        let log: GroupCommitLog
+        let logs: [PartitionID: RecoveredLog]
+        /// Partitions whose entries cannot be applied: they must stay closed.
+        let stopped: [PartitionID: PartitionFailure]
+    }
+
+    /// A partition while its part of the log is read.
+    private struct Recovering {
+        let partition: Partition
+        var log = RecoveredLog()
+    }
+
     let directory: DataDirectory
     let identity: NodeIdentity
     let settings: NodeSettings
     let logger: Logger
 
-    /// - Returns: the log, and the partitions whose entries cannot be applied: they must stay closed.
     /// - Throws: `LogError.corruption` where the log is damaged; the node must not start then.
-    func openLog(
-        into database: Database,
-        observer: @escaping @Sendable (LogSync) -> Void
-    ) throws -> (GroupCommitLog, stopped: [PartitionID: PartitionFailure]) {
+    func openLog(into database: Database, observer: @escaping @Sendable (LogSync) -> Void) throws -> Result {
         let cluster = try identity.cluster()
-        var partitions: [PartitionID: Partition] = [:]
+        var partitions: [PartitionID: Recovering] = [:]
         var stopped: [PartitionID: PartitionFailure] = [:]
         var replayed = 0
         let (writer, recovery) = try LogWriter.open(
@@ -30,16 +41,28 @@ struct Recovery {
             }
             guard stopped[record.partition] == nil else { return }
             do throws(PartitionFailure) {
-                if try replay(record, &partitions, layout, database) { replayed += 1 }
+                // Taken out: taking a record must not copy what waits.
+                let known = partitions.removeValue(forKey: record.partition)
+                var one: Recovering
+                if let known { one = known } else { one = try open(record.partition, layout, database) }
+                defer { partitions[record.partition] = one }
+                let partition = one.partition
+                try one.log.take(record, applied: partition.appliedIndex) { entry throws(PartitionFailure) in
+                    if try replay(entry, in: partition) { replayed += 1 }
+                }
             } catch {
                 // A full disk concerns all partitions, and passes: the node is to be started again.
                 if error.isOutOfSpace { throw .inputOutput(error.description) }
                 stopped[record.partition] = error
             }
         }
-        for (id, partition) in partitions where stopped[id] == nil {
+        var logs: [PartitionID: RecoveredLog] = [:]
+        for (id, one) in partitions where stopped[id] == nil {
             do throws(PartitionFailure) {
-                try partition.finishReplay()
+                try one.partition.finishReplay()
+                var log = one.log
+                try log.finish(applied: one.partition.appliedIndex, epoch: one.partition.lastEpoch)
+                logs[id] = log
             } catch {
                 if error.isOutOfSpace { throw error }
                 stopped[id] = error
@@ -60,36 +83,40 @@ struct Recovery {
             queueBytes: settings.logQueueBytes,
             observer: observer
         )
-        return (log, stopped)
+        return Result(log: log, logs: logs, stopped: stopped)
     }
 
-    /// - Returns: whether the store lacked the entry.
-    private func replay(
-        _ record: LogRecord,
-        _ partitions: inout [PartitionID: Partition],
+    private func open(
+        _ id: PartitionID,
         _ layout: PartitionLayout,
         _ database: Database
-    ) throws(PartitionFailure) -> Bool {
-        let partition: Partition
-        if let open = partitions[record.partition] {
-            partition = open
-        } else {
-            partition = try Partition(
-                id: record.partition,
+    ) throws(PartitionFailure) -> Recovering {
+        Recovering(
+            partition: try Partition(
+                id: id,
                 layout: layout,
                 database: database,
                 settings: settings.partition(amongst: Int(layout.count)),
                 incarnation: 0
             )
-            partitions[record.partition] = partition
-        }
-        guard partition.needs(record.index) else { return false }
-        let entry: LogEntry
+        )
+    }
+
+    /// - Returns: whether the store lacked the entry.
+    private func replay(_ entry: ReplicatedEntry, in partition: Partition) throws(PartitionFailure) -> Bool {
+        guard partition.needs(entry.index) else { return false }
+        return try partition.replay(try entry.command(), at: entry.index, epoch: entry.epoch)
+    }
+}
+
+extension ReplicatedEntry {
+    /// What the entry makes its partition do; nil for one that only begins an epoch.
+    func command() throws(PartitionFailure) -> LogEntry? {
+        if payload.isEmpty { return nil }
         do throws(BinaryDecodingError) {
-            entry = try LogEntry(decoding: record.payload)
+            return try LogEntry(decoding: payload)
         } catch {
-            throw .damaged("\(error)")
+            throw .damaged("entry \(index): \(error)")
         }
-        return try partition.replay(entry, at: record.index)
     }
 }

@@ -1,219 +1,333 @@
 internal import DequeModule
 internal import Log
 internal import Logging
+internal import Messages
 internal import Model
 internal import NIOCore
 internal import Partitions
+internal import Placement
+internal import Replication
 
-/// One partition on this node: takes requests, puts commands into the log, applies what is committed, answers.
+/// One replica of a partition on this node: carries out what `ReplicaState` decides, applies what is committed, and while it
+/// is the primary takes commands and mail.
 ///
 /// Confined to its host's event loop.
 final class Replica {
-    /// A follow is answered without the author's list after this long.
-    private static let longestBackfill = TimeAmount.milliseconds(200)
-    /// A creation or rename whose other partitions do not answer; the front end has long given up.
-    private static let longestSettlement = TimeAmount.seconds(30)
-    /// How often a creation looks whether another one of its name has been settled.
-    private static let nameRetry = TimeAmount.milliseconds(5)
+    /// An entry of the log that is not applied.
+    private struct Unapplied {
+        let epoch: UInt64
+        let index: LogIndex
+        /// Nil where the entry only begins an epoch.
+        let entry: LogEntry?
+        var origin: Origin
+    }
+
     /// How often a partition tries again to write to a full store.
     private static let storeRetry = TimeAmount.milliseconds(250)
-    /// About how many messages one log entry takes: an entry is applied in one go, so it must not be long.
-    private static let messagesPerEntry = 512
-    /// Messages that may be on their way through the log. A source that gets no answer in time sends its letters again:
-    /// without a bound, a partition that is behind would log the same ones until it is behind for minutes.
-    private static let largestMessagesInFlight = 16_384
+    /// Entries that a secondary may have to apply; more are not taken until it has.
+    private static let largestUnapplied = 262_144
 
-    let partition: Partition
+    private(set) var partition: Partition
     private let host: PartitionHost
-    private let epoch: UInt64
     private let limit: Int
-    private var progress: ReplicaProgress
-    private var inFlight: Deque<(entry: LogEntry, origin: Origin)> = []
-    private var actors = ActorQueue<Work>()
-    private var waiters = SettlementWaiters<Write>()
-    private var stamp: EntryStamp
+    private(set) var state: ReplicaState
+    private(set) lazy var mail = MailIntake(replica: self, limit: limit)
+    private(set) lazy var tails = TailDrain(replica: self, host: host)
+    private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
+    /// Behind what is applied, in order.
+    private var unapplied: Deque<Unapplied> = []
+    /// What enters the log at the end of this turn of the loop.
+    private var unsubmitted: [(entry: LogEntry, payload: [UInt8], origin: Origin)] = []
+    /// What is being submitted, to be found again when it is to be persisted.
+    private var submitting: [(entry: LogEntry, payload: [UInt8], origin: Origin)] = []
+    private var isSubmitScheduled = false
+    /// Gives entries their times and ids, while this is the primary and everything before is applied.
+    private var stamp: EntryStamp?
+    /// The beginning of the leadership in which this replica serves; nil where it does not.
+    private var servingSince: LogIndex?
     private var isApplyScheduled = false
-    private var isDraining = false
     /// The entry that waits for space in the store.
-    private var stalled: (entry: LogEntry, origin: Origin)?
-    private var messagesInFlight = 0
+    private var stalled: Unapplied?
     private var deletionsUnderWay: Set<UserID> = []
-    /// Actors whose waiting work is being begun further up the stack.
-    private var draining: Set<Actor> = []
+    /// The last index that the log notes as committed.
+    private var notedCommitted: LogIndex
+    /// What the coordinator has said while a snapshot was being installed.
+    private var held: [ReplicaState.Event] = []
     private(set) var failure: PartitionFailure?
 
-    init(partition: Partition, epoch: UInt64, host: PartitionHost, limit: Int) {
+    init(
+        partition: Partition,
+        state: ReplicaState,
+        uncommitted: Deque<ReplicatedEntry>,
+        host: PartitionHost,
+        limit: Int
+    )
+        throws(PartitionFailure)
+    {
         self.partition = partition
-        self.epoch = epoch
+        self.state = state
         self.host = host
         self.limit = limit
-        progress = ReplicaProgress(recovered: partition.appliedIndex)
-        stamp = EntryStamp(continuing: partition)
-    }
-
-    var positions: ReplicaProgress { progress }
-    var waitingCount: Int { inFlight.count + actors.waitingCount }
-
-    // MARK: Commands
-
-    func submit(_ command: Command, completion: @escaping Completion) {
-        guard let actor = command.actor else {
-            return completion(.failure(Refusal(.error, "not a command of front ends")))
-        }
-        guard isOpen(completion) else { return }
-        if let away = partition.outbox.fullDestination(limit: host.outboxLimit) {
-            return completion(
-                .failure(.unavailable("partition \(partition.id): too much mail waits for partition \(away)"))
+        notedCommitted = partition.appliedIndex
+        for entry in uncommitted {
+            unapplied.append(
+                Unapplied(epoch: entry.epoch, index: entry.index, entry: try entry.command(), origin: .own)
             )
         }
-        let write = Write(command: command, actor: actor, began: .now(), completion: completion)
-        var kind = ActorQueue<Work>.Kind.write
-        // A rename takes effect as a whole, later than it entered the log: no other update comes in between.
-        switch command {
-        case .createUser, .updateUser: kind = .exclusiveWrite
-        default: break
-        }
-        if actors.arrive(kind, for: actor, .write(write)) { begin(write) }
     }
 
-    private func isOpen(_ completion: Completion) -> Bool {
-        if let refusal = unavailability {
-            completion(.failure(refusal))
-            return false
-        }
-        guard waitingCount < limit else {
-            completion(.failure(.busy("partition \(partition.id) has \(waitingCount) requests under way")))
-            return false
-        }
-        return true
+    var unappliedCount: Int { unapplied.count + unsubmitted.count }
+    /// What must be answered before the node ends.
+    var waitingCount: Int { servingSince == nil ? 0 : unappliedCount + requests.waitingCount }
+    var isStalled: Bool { stalled != nil }
+
+    // MARK: Serving
+
+    /// Whether this replica may answer reads.
+    var mayRead: Bool {
+        guard failure == nil, let servingSince, servingSince == state.beginning else { return false }
+        return state.mayRead(now: MonotonicClock.now(), leases: host.leases.table)
     }
 
-    private var unavailability: Refusal? {
+    private var mayWrite: Bool {
+        guard failure == nil, let servingSince, servingSince == state.beginning else { return false }
+        return state.mayWrite(now: MonotonicClock.now(), leases: host.leases.table)
+    }
+
+    /// Whether this replica leads its partition and has applied all that was there before it did.
+    var isServing: Bool { servingSince != nil }
+
+    /// Whether caches may be written to the store.
+    var mayWriteLists: Bool { failure == nil && !isInstalling }
+
+    var unavailability: Refusal? {
         failure.map { .unavailable("partition \(partition.id) has stopped: \($0)") }
     }
 
     /// Why nothing may enter the log now; nil where it may.
-    private var writeRefusal: Refusal? {
-        if stalled != nil { return .unavailable("partition \(partition.id): the node's disk is full") }
-        return unavailability ?? host.logRefusal
+    var writeRefusal: RequestOutcome? {
+        if isStalled { return .refused(.unavailable("partition \(partition.id): the node's disk is full")) }
+        if let refusal = unavailability ?? host.logRefusal { return .refused(refusal) }
+        if mayWrite { return nil }
+        return mayRead && state.isBehind
+            ? .refused(.busy("partition \(partition.id): its replicas are behind")) : .notServed
     }
 
-    /// Finds out what the command needs to know of other partitions, then lets it enter the log.
-    private func begin(_ write: Write) {
-        // The outcome that a key remembers may not be in the store yet.
-        if stalled != nil, let refusal = writeRefusal { return giveUp(write, .failure(refusal)) }
-        if case .createUser(let command) = write.command, isNameBeingCreated(command) {
-            guard write.began + Replica.longestSettlement > .now() else {
-                return giveUp(write, .failure(.unavailable("username \(command.username) is being created")))
+    private func beginServing() {
+        guard servingSince == nil, failure == nil, let beginning = state.beginning, partition.appliedIndex >= beginning
+        else { return }
+        servingSince = beginning
+        stamp = EntryStamp(continuing: partition)
+        host.beganServing(partition.id, epoch: state.configuration.epoch)
+        continueDeletions()
+    }
+
+    /// Nobody knows what becomes of what is in the log and not committed; what is not in the log yet was not done.
+    private func endServing() {
+        servingSince = nil
+        stamp = nil
+        deletionsUnderWay = []
+        let unentered = unsubmitted
+        unsubmitted = []
+        let waiting = unapplied
+        for position in unapplied.indices {
+            unapplied[position].origin = .own
+        }
+        if let origin = stalled?.origin {
+            stalled?.origin = .own
+            abandon([origin], .refused(Requests.unknownOutcome))
+        }
+        abandon(waiting.map(\.origin), .refused(Requests.unknownOutcome))
+        abandon(unentered.map(\.origin), .notServed)
+        requests.giveUpAll(.notServed)
+        host.endedServing(partition.id)
+    }
+
+    private func abandon(_ origins: some Sequence<Origin>, _ outcome: RequestOutcome) {
+        for origin in origins {
+            switch origin {
+            case .write(let write): requests.answer(write, outcome)
+            case .mail(let completion): completion(nil)
+            case .own: break
             }
-            host.eventLoop.assumeIsolated().scheduleTask(in: Replica.nameRetry) { self.begin(write) }
+        }
+    }
+
+    // MARK: The protocol
+
+    /// Lets the state machine take an event, and carries out what it decides.
+    func handle(_ event: ReplicaState.Event) {
+        if isInstalling {
+            switch event {
+            case .configured, .learners: held.append(event)
+            default: break
+            }
             return
         }
-        if let outcome = rememberedOutcome(of: write.command) {
-            switch outcome {
-            case .done(let answer): return giveUp(write, .success(answer))
-            case .refused(let refusal): return giveUp(write, .failure(refusal))
-            case .waiting, .mailTaken, .applied: return enter(write.command, write)
-            }
-        }
-        host.references.resolve(write.command, for: partition) { result in
-            switch result {
-            case .success(let command): self.enter(command, write)
-            case .failure(let refusal): self.giveUp(write, .failure(refusal))
+        let effects = state.handle(event, now: MonotonicClock.now(), leases: host.leases.table)
+        for effect in effects {
+            if failure == nil {
+                perform(effect)
+            } else {
+                performStopped(effect)
             }
         }
     }
 
-    /// Whether another creation holds the name: this one waits for what becomes of it.
-    private func isNameBeingCreated(_ command: CreateUser) -> Bool {
-        // A retry under the same key is answered by the first attempt's result, which applying finds.
-        guard command.key == nil, failure == nil else { return false }
-        return attempt { () throws(PartitionFailure) in
-            try partition.isNameBeingCreated(command.username.folded)
-        } ?? false
+    /// A replica that has stopped says so, until another one has its place.
+    private func performStopped(_ effect: ReplicaState.Effect) {
+        switch effect {
+        case .send(.resigned, to: _), .learn: perform(effect)
+        default: break
+        }
     }
 
-    /// What a command came to the first time: a retry is answered whatever has become of what it refers to.
-    private func rememberedOutcome(of command: Command) -> Outcome? {
-        guard command.key != nil, failure == nil else { return nil }
-        return attempt { () throws(PartitionFailure) in try partition.rememberedOutcome(of: command) } ?? nil
+    /// Takes a message of another replica.
+    func receive(_ message: ReplicaMessage, from sender: NodeID) {
+        if case .append(let append) = message, !append.entries.isEmpty {
+            // It will be sent again; a secondary that cannot take it for long is left out.
+            guard host.logRefusal == nil, unapplied.count < Replica.largestUnapplied else { return }
+        }
+        handle(.received(message, from: sender))
     }
 
-    private func enter(_ command: Command, _ write: Write) {
-        if let refusal = writeRefusal { return giveUp(write, .failure(refusal)) }
-        append(command, .write(write))
-        actors.entered(write.actor)
-        drain(write.actor)
+    private func perform(_ effect: ReplicaState.Effect) {
+        switch effect {
+        case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket: ticket)
+        case .send(let message, let peer): host.send(message, of: partition.id, to: peer)
+        case .commit: applyCommitted(until: host.turnEnd)
+        case .learn(let configuration): host.learn(configuration, of: partition.id)
+        case .propose(let configuration, let reason):
+            host.propose(configuration, for: partition.id, because: "\(reason)")
+        case .claim(let configuration, let primary):
+            host.leases.update {
+                $0.beginClaim(of: partition.id, ending: configuration.epoch - 1, of: primary)
+            }
+            host.propose(configuration, for: partition.id, because: "claim")
+        case .askForMap: host.askForMap()
+        case .readEntries(let first, let follower, let epoch):
+            host.readEntries(of: self, from: first, for: follower, epoch: epoch)
+        case .sendSnapshot(let follower, let epoch): host.sendSnapshot(of: self, to: follower, epoch: epoch)
+        case .deposed: endServing()
+        case .stop(let reason): stop(.broken(reason))
+        }
     }
 
-    private func append(_ command: Command, _ origin: Origin) {
-        let entry = stamp.entry(command, now: host.clock.now())
-        let index = progress.append()
-        inFlight.append((entry, origin))
-        host.append(LogRecord(partition: partition.id, epoch: epoch, index: index, payload: entry.encoded()))
-    }
-
-    private func giveUp(_ write: Write, _ result: Result<Answer, Refusal>) {
-        actors.entered(write.actor)
-        answer(write, result)
-    }
-
-    private func answer(_ write: Write, _ result: Result<Answer, Refusal>) {
-        actors.answered(write.actor)
-        host.noteRequest(write.command.name, began: write.began, result)
-        write.completion(result)
-        drain(write.actor)
-    }
-
-    /// Begins what may begin now. Work that ends at once does not begin the next itself: a long line would overflow
-    /// the stack.
-    private func drain(_ actor: Actor) {
-        guard draining.insert(actor).inserted else { return }
-        defer { draining.remove(actor) }
-        while let work = actors.next(actor) {
-            switch work {
-            case .write(let write): begin(write)
-            case .read(let read): perform(read)
+    private func persist(_ entries: [ReplicatedEntry], after: LogIndex, ticket: UInt64) {
+        let known = submitting
+        submitting = []
+        var replaced: [Origin] = []
+        while let last = unapplied.last, last.index > after {
+            replaced.append(last.origin)
+            unapplied.removeLast()
+        }
+        abandon(replaced, .refused(Requests.unknownOutcome))
+        if known.count == entries.count {
+            for (entry, (command, _, origin)) in zip(entries, known) {
+                unapplied.append(Unapplied(epoch: entry.epoch, index: entry.index, entry: command, origin: origin))
+            }
+        } else {
+            for entry in entries {
+                let command: LogEntry?
+                do throws(PartitionFailure) {
+                    command = try entry.command()
+                } catch {
+                    return stop(error)
+                }
+                unapplied.append(Unapplied(epoch: entry.epoch, index: entry.index, entry: command, origin: .own))
             }
         }
+        var records = entries.map {
+            LogRecord(partition: partition.id, epoch: $0.epoch, index: $0.index, payload: $0.payload)
+        }
+        if let note = committedNote() { records.insert(note, at: 0) }
+        host.append(records, of: partition.id, ticket: ticket)
     }
 
-    // MARK: Mail
-
-    /// Takes letters of other partitions. `completion` is given how far each source's stream was taken, or nil where
-    /// the partition cannot take mail now.
-    func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
-        guard writeRefusal == nil, inFlight.count < limit, messagesInFlight < Replica.largestMessagesInFlight else {
-            return completion(nil)
-        }
-        let count = letters.reduce(0) { $0 + $1.messages.count }
-        messagesInFlight += count
-        let completion: ([MailReceipt]?) -> Void = { receipts in
-            self.messagesInFlight -= count
-            completion(receipts)
-        }
-        var batch: [Letter] = []
-        var messages = 0
-        for letter in letters {
-            if messages >= Replica.messagesPerEntry {
-                append(.receiveMail(batch), .own)
-                batch = []
-                messages = 0
-            }
-            batch.append(letter)
-            messages += letter.messages.count
-        }
-        // What the last entry comes to says how far all sources' streams were taken.
-        let sources = Set(letters.map(\.source))
-        append(
-            .receiveMail(batch),
-            .mail { receipts in
-                completion(receipts.map { _ in sources.map { self.partition.receipt(for: $0) } })
-            }
-        )
+    /// What the log is to be told of the entries before, if that is something new: a restart applies them at once then.
+    private func committedNote() -> LogRecord? {
+        guard state.committed > notedCommitted else { return nil }
+        notedCommitted = state.committed
+        return .committed(partition.id, upTo: notedCommitted)
     }
 
-    /// Notes how far destinations have taken this partition's letters.
+    /// To be called now and then, so that an idle partition's last entries are noted as committed too.
+    func noteCommitted() {
+        guard failure == nil, !isInstalling, host.logRefusal == nil, let note = committedNote() else { return }
+        host.append([note], of: partition.id, ticket: nil)
+    }
+
+    // MARK: Snapshots
+
+    /// A snapshot is about to take the place of everything here: nothing is taken and nothing written meanwhile.
+    private(set) var isInstalling = false
+
+    /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
+    func mayInstall(_ page: SnapshotPage) -> Bool {
+        failure == nil && !isInstalling && !state.isMember && state.configuration.epoch == page.epoch
+            && state.configuration.primary == page.sender && page.index > partition.appliedIndex
+            && page.index > state.committed && page.index >= state.acknowledged
+    }
+
+    func beginInstalling() {
+        isInstalling = true
+        unapplied = []
+    }
+
+    func install(_ partition: Partition) {
+        isInstalling = false
+        self.partition = partition
+        notedCommitted = partition.appliedIndex
+        handle(.installed(index: partition.appliedIndex, epoch: partition.lastEpoch))
+        for event in held {
+            handle(event)
+        }
+        held = []
+    }
+
+    // MARK: The log
+
+    /// Lets a command enter the log, at the end of this turn of the loop.
+    func append(_ command: Command, _ origin: Origin) {
+        guard let entry = stamp?.entry(command, now: host.clock.now()) else {
+            return abandon([origin], .notServed)
+        }
+        unsubmitted.append((entry, entry.encoded(), origin))
+        guard !isSubmitScheduled else { return }
+        isSubmitScheduled = true
+        host.eventLoop.assumeIsolated().execute { self.submit() }
+    }
+
+    private func submit() {
+        isSubmitScheduled = false
+        guard !unsubmitted.isEmpty else { return }
+        submitting = unsubmitted
+        unsubmitted = []
+        handle(.submitted(submitting.map(\.payload)))
+        // Where they were not taken, they were not done.
+        let untaken = submitting
+        submitting = []
+        abandon(untaken.map(\.origin), .notServed)
+    }
+
+    /// The log holds everything up to a ticket durably.
+    func becameDurable(_ ticket: UInt64) {
+        handle(.persisted(ticket))
+    }
+
+    /// The log could not make its last entries durable: nobody knows whether they will be found after a restart. It
+    /// takes nothing more; reads go on where nobody else takes this replica's place.
+    func logFailed() {
+        handle(.logFailed)
+        var abandoned: [Origin] = []
+        for position in unapplied.indices where unapplied[position].index > state.committed {
+            abandoned.append(unapplied[position].origin)
+            unapplied[position].origin = .own
+        }
+        abandon(abandoned, .refused(Requests.unknownOutcome))
+    }
+
+    /// Notes in the log how far destinations have taken this partition's letters.
     ///
     /// - Returns: false where the log takes nothing now.
     func trimOutbox(_ receipts: [MailReceipt]) -> Bool {
@@ -222,65 +336,21 @@ final class Replica {
         return true
     }
 
-    // MARK: Queries
-
-    func read(_ query: Query, completion: @escaping Completion) {
-        guard isOpen(completion) else { return }
-        perform(Read(query: query, unchecked: query.actors[...], began: .now(), completion: completion))
-    }
-
-    private func perform(_ read: Read) {
-        var read = read
-        while let user = read.unchecked.popFirst() {
-            guard actors.arrive(.read, for: .user(user), .read(read)) else { return }
-        }
-        if let refusal = unavailability { return read.completion(.failure(refusal)) }
-        let result = attempt { () throws(PartitionFailure) in
-            try partition.read(read.query, now: host.clock.now() / 1000)
-        }
-        let answer = result ?? .failure(unavailability ?? .unavailable("partition \(partition.id) has stopped"))
-        host.noteRequest(read.query.name, began: read.began, answer)
-        read.completion(answer)
-    }
-
     // MARK: Applying
-
-    /// The log holds everything up to `index` durably.
-    ///
-    /// - Parameter end: when this turn of the loop, which all partitions share, must end.
-    func becameDurable(upTo index: LogIndex, until end: NIODeadline) {
-        progress.makeDurable(upTo: index)
-        applyCommitted(until: end)
-    }
-
-    /// The log could not make its last entries durable: nobody knows whether they will be found after a restart. It
-    /// takes nothing more; reads go on.
-    func logFailed() {
-        let durable = Int(progress.durable - progress.applied)
-        let abandoned = Array(inFlight.dropFirst(durable))
-        inFlight.removeLast(abandoned.count)
-        abandon(abandoned)
-    }
-
-    /// Nobody knows what these entries will have come to.
-    private func abandon(_ entries: some Sequence<(entry: LogEntry, origin: Origin)>) {
-        for (_, origin) in entries {
-            switch origin {
-            case .write(let write): answer(write, .failure(Replica.unknownOutcome))
-            case .mail(let completion): completion(nil)
-            case .own: break
-            }
-        }
-    }
 
     private func applyCommitted(until end: NIODeadline) {
         guard failure == nil, stalled == nil, !isApplyScheduled else { return }
         while NIODeadline.now() < end {
-            guard !inFlight.isEmpty, let index = progress.applyNext(), let (entry, origin) = inFlight.popFirst() else {
+            guard let first = unapplied.first, first.index <= state.committed else {
+                beginServing()
                 return continueDeletions()
             }
-            let isApplied = complete(entry, origin) { () throws(PartitionFailure) in
-                try partition.apply(entry, at: index)
+            unapplied.removeFirst()
+            let isApplied = complete(first) { () throws(PartitionFailure) in
+                guard let entry = first.entry else {
+                    return try partition.applyBeginning(ofEpoch: first.epoch, at: first.index)
+                }
+                return try partition.apply(entry, at: first.index, epoch: first.epoch)
             }
             guard isApplied else { return }
         }
@@ -294,83 +364,62 @@ final class Replica {
     /// Answers what an entry came to.
     ///
     /// - Returns: false where it has no effect yet: the store is full, or the partition has stopped.
-    private func complete(
-        _ entry: LogEntry,
-        _ origin: Origin,
-        _ apply: () throws(PartitionFailure) -> Applied
-    ) -> Bool {
+    private func complete(_ one: Unapplied, _ apply: () throws(PartitionFailure) -> Applied) -> Bool {
         let applied: Applied
         do throws(PartitionFailure) {
             applied = try apply()
         } catch {
             if error.isOutOfSpace {
-                stall(entry, origin, error)
+                stall(one, error)
             } else {
+                abandon([one.origin], .refused(Requests.unknownOutcome))
                 stop(error)
-                abandon([(entry, origin)])
             }
             return false
         }
         for settled in applied.settled {
-            release(settled)
+            requests.release(settled)
         }
-        finish(origin, applied.outcome)
-        if case .continueDeletion(let user) = entry.command { deletionsUnderWay.remove(user) }
+        switch (one.origin, applied.outcome) {
+        case (.write(let write), let outcome): requests.finish(write, outcome)
+        case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)
+        case (.mail(let completion), _): completion(nil)
+        case (.own, _): break
+        }
+        if case .continueDeletion(let user) = one.entry?.command { deletionsUnderWay.remove(user) }
         return true
     }
 
     /// The store has no space for an entry. It and those behind it will take effect when there is space again; nobody
     /// is kept waiting for that, least of all reads behind them.
-    private func stall(_ entry: LogEntry, _ origin: Origin, _ error: PartitionFailure) {
-        let waiting = [(entry, origin)] + Array(inFlight)
-        stalled = (entry, origin.withoutWriter)
-        inFlight = Deque(inFlight.map { ($0.entry, $0.origin.withoutWriter) })
+    private func stall(_ one: Unapplied, _ error: PartitionFailure) {
+        let waiting = [one.origin] + unapplied.map(\.origin)
+        var held = one
+        held.origin = one.origin.withoutWriter
+        stalled = held
+        for position in unapplied.indices {
+            unapplied[position].origin = unapplied[position].origin.withoutWriter
+        }
         host.storeIsFull(error.description, for: partition.id)
         host.eventLoop.assumeIsolated().scheduleTask(in: Replica.storeRetry) { self.resumeStalled() }
-        for case (_, .write(let write)) in waiting {
-            answer(write, .failure(Replica.unknownOutcome))
+        for case .write(let write) in waiting {
+            requests.answer(write, .refused(Requests.unknownOutcome))
         }
     }
 
     /// Tries again to write the entry that the store had no space for.
     private func resumeStalled() {
-        guard failure == nil, let (entry, origin) = stalled else { return }
+        guard failure == nil, let one = stalled else { return }
         stalled = nil
-        let isApplied = complete(entry, origin) { () throws(PartitionFailure) in try partition.commit() }
+        let isApplied = complete(one) { () throws(PartitionFailure) in try partition.commit() }
         guard isApplied else { return }
         host.storeIsFull(nil, for: partition.id)
         applyCommitted(until: .now() + LoopTurns.longest)
     }
 
-    private func finish(_ origin: Origin, _ outcome: Outcome) {
-        switch (origin, outcome) {
-        case (.write(let write), .done(let result)): answer(write, .success(result))
-        case (.write(let write), .refused(let refusal)): answer(write, .failure(refusal))
-        case (.write(let write), .waiting(let settlements, let fallback)):
-            let patience = fallback == nil ? Replica.longestSettlement : Replica.longestBackfill
-            waiters.add(.init(write: write, fallback: fallback, deadline: .now() + patience), for: settlements)
-        case (.write(let write), .mailTaken), (.write(let write), .applied):
-            answer(write, .failure(Refusal(.error, "command came to nothing")))
-        case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)
-        case (.mail(let completion), _): completion(nil)
-        case (.own, _): break
-        }
-    }
-
-    private func release(_ settled: Settled) {
-        for waiter in waiters.take(settled.settlement) {
-            answer(waiter.write, waiter.fallback.map { .success($0) } ?? settled.result)
-        }
-    }
-
-    /// Answers those who have waited too long for other partitions.
-    func releaseExpiredWaiters(now: NIODeadline) {
-        for waiter in waiters.takeExpired(now: now) {
-            answer(waiter.write, waiter.fallback.map { .success($0) } ?? .failure(Replica.unknownOutcome))
-        }
-    }
-
+    /// Takes up deletions that are not complete, those of earlier runs and primaries too.
     private func continueDeletions() {
+        guard isServing else { return }
         for user in partition.pendingDeletions where !deletionsUnderWay.contains(user) {
             guard writeRefusal == nil else { return }
             deletionsUnderWay.insert(user)
@@ -378,49 +427,10 @@ final class Replica {
         }
     }
 
-    /// Takes up what the run before left unfinished.
-    func resume() {
-        continueDeletions()
-    }
-
-    // MARK: Upkeep
-
-    /// Writes the tails of home lists to the store, a slice at a turn of the loop.
-    func drainTails() {
-        guard !isDraining else { return }
-        isDraining = true
-        drainNextSlice()
-    }
-
-    /// Writes all tails at once. For the end: it holds up the loop.
-    func writeTails() {
-        guard failure == nil else { return }
-        do throws(PartitionFailure) {
-            while try !partition.drainTails() {}
-        } catch {
-            host.tailsNotDrained(partition.id, error)
-        }
-    }
-
-    private func drainNextSlice() {
-        isDraining = false
-        guard failure == nil else { return }
-        do throws(PartitionFailure) {
-            if try partition.drainTails() { return }
-        } catch {
-            // Nothing is lost: the log has it all, and keeps its segments until a drain succeeds.
-            return host.tailsNotDrained(partition.id, error)
-        }
-        isDraining = true
-        host.turns.add { _ in self.drainNextSlice() }
-    }
-
     // MARK: Stopping
 
-    private static let unknownOutcome = Refusal.timeout("outcome unknown: retry with the same KEY")
-
     /// Runs something that may find the partition broken, and stops the partition then.
-    private func attempt<Value>(_ body: () throws(PartitionFailure) -> Value) -> Value? {
+    func attempt<Value>(_ body: () throws(PartitionFailure) -> Value) -> Value? {
         do throws(PartitionFailure) {
             return try body()
         } catch {
@@ -429,26 +439,20 @@ final class Replica {
         }
     }
 
-    private func stop(_ error: PartitionFailure) {
+    func stop(_ error: PartitionFailure) {
         guard failure == nil else { return }
+        isInstalling = false
         failure = error
         host.partitionStopped(partition.id, error)
-        let abandoned = (stalled.map { [$0] } ?? []) + Array(inFlight)
+        // Not within this event: it may be one of the state machine's own effects.
+        host.eventLoop.assumeIsolated().execute { self.handle(.logFailed) }
         if stalled != nil { host.storeIsFull(nil, for: partition.id) }
+        let abandoned = (stalled.map { [$0.origin] } ?? []) + unapplied.map(\.origin) + unsubmitted.map(\.origin)
         stalled = nil
-        let waiting = waiters.takeAll()
-        inFlight = []
-        let unbegun = actors.removeAll()
-        abandon(abandoned)
-        for waiter in waiting {
-            waiter.write.completion(.failure(Replica.unknownOutcome))
-        }
-        for work in unbegun {
-            let refusal = unavailability ?? .unavailable("partition \(partition.id) has stopped")
-            switch work {
-            case .write(let write): write.completion(.failure(refusal))
-            case .read(let read): read.completion(.failure(refusal))
-            }
-        }
+        unapplied = []
+        unsubmitted = []
+        abandon(abandoned, .refused(Requests.unknownOutcome))
+        requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))
+        servingSince = nil
     }
 }

@@ -1,39 +1,41 @@
 internal import Model
 internal import NIOCore
 
-extension Replica {
-    typealias Completion = (Result<Answer, Refusal>) -> Void
+/// What a request to a partition came to.
+enum RequestOutcome {
+    case answered(Result<Answer, Refusal>)
+    /// Nothing was done: this replica does not serve the partition now.
+    case notServed
 
-    /// A command of a front end, on its way.
-    struct Write {
-        let command: Command
-        let actor: Actor
-        let began: NIODeadline
-        let completion: Completion
-    }
+    static func refused(_ refusal: Refusal) -> RequestOutcome { .answered(.failure(refusal)) }
+}
 
-    /// A query of a front end, on its way: each of its actors' earlier writes must be answered first.
-    struct Read {
-        let query: Query
-        var unchecked: ArraySlice<UserID>
-        let began: NIODeadline
-        let completion: Completion
-    }
+/// A command of a front end, on its way.
+struct Write {
+    let command: Command
+    let actor: Actor
+    let began: NIODeadline
+    /// The term of `Requests` in which it came: it has no place in another one's lines.
+    let term: UInt64
+    let completion: (RequestOutcome) -> Void
+}
 
-    enum Work {
-        case write(Write)
-        case read(Read)
-    }
+/// A query of a front end, on its way: each of its actors' earlier writes must be answered first.
+struct Read {
+    let query: Query
+    var unchecked: ArraySlice<UserID>
+    let began: NIODeadline
+    let completion: (RequestOutcome) -> Void
+}
 
-    /// Who is told what an entry came to.
-    enum Origin {
-        case write(Write)
-        case mail(([MailReceipt]?) -> Void)
-        case own
+/// Who is told what an entry came to.
+enum Origin {
+    case write(Write)
+    case mail(([MailReceipt]?) -> Void)
+    case own
 
-        /// The same where nobody who writes is told.
-        var withoutWriter: Origin {
-            if case .write = self { .own } else { self }
-        }
+    /// The same where nobody who writes is told.
+    var withoutWriter: Origin {
+        if case .write = self { .own } else { self }
     }
 }

@@ -74,6 +74,9 @@ package final class Partition {
     /// The last entry whose effects reads see.
     package var appliedIndex: LogIndex { meta.appliedIndex }
 
+    /// Of the last applied entry; 0 before the first.
+    package var lastEpoch: UInt64 { meta.lastEpoch }
+
     /// When the last applied entry entered the log.
     package var lastTime: Microseconds { meta.lastTime }
 
@@ -88,10 +91,12 @@ package final class Partition {
     /// - Throws: `PartitionFailure.store(.outOfSpace)` where the entry waits for space: `commit` is to be called until
     ///   it succeeds, and only reads meanwhile. Anything else where the partition cannot go on; it must not be used
     ///   again then.
-    package func apply(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Applied {
-        guard index == meta.appliedIndex + 1, isCommitted else {
-            throw .broken("entry \(index) behind \(meta.appliedIndex)")
-        }
+    package func apply(
+        _ entry: LogEntry,
+        at index: LogIndex,
+        epoch: UInt64
+    ) throws(PartitionFailure) -> Applied {
+        try requireNext(index)
         current = EntryContext(index: index, time: entry.time, mintedID: entry.mintedID)
         settled = []
         meta.lastID = max(meta.lastID, entry.mintedID)
@@ -100,8 +105,32 @@ package final class Partition {
             outcome = whatIsLeft(of: settlements, fallback)
         }
         postMail()
-        meta.appliedIndex = index
         meta.lastTime = entry.time
+        return try finish(outcome, at: index, epoch: epoch)
+    }
+
+    /// Applies the entry with which a primary begins its epoch: it changes nothing but the position.
+    ///
+    /// - Throws: as `apply`.
+    package func applyBeginning(ofEpoch epoch: UInt64, at index: LogIndex) throws(PartitionFailure) -> Applied {
+        try requireNext(index)
+        settled = []
+        return try finish(.applied, at: index, epoch: epoch)
+    }
+
+    private func requireNext(_ index: LogIndex) throws(PartitionFailure) {
+        guard index == meta.appliedIndex + 1, isCommitted else {
+            throw .broken("entry \(index) behind \(meta.appliedIndex)")
+        }
+    }
+
+    private func finish(
+        _ outcome: Outcome,
+        at index: LogIndex,
+        epoch: UInt64
+    ) throws(PartitionFailure) -> Applied {
+        meta.appliedIndex = index
+        meta.lastEpoch = epoch
         homeLists.writeDue(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         uncommitted = Applied(outcome: outcome, settled: settled)

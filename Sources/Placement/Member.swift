@@ -25,16 +25,27 @@ public struct Member: Hashable, Sendable {
     public let name: String
     public let host: String
     public let port: Int
+    /// Where other nodes send beacons.
+    public let beaconPort: Int
     /// Replicas of one partition go to different zones where there are enough; empty means no zone.
     public let zone: String
     /// The share of the partitions that it takes, relative to others; 1 to 1000.
     public let weight: Int
 
-    public init(id: NodeID, name: String, host: String, port: Int, zone: String = "", weight: Int = 100) {
+    public init(
+        id: NodeID,
+        name: String,
+        host: String,
+        port: Int,
+        beaconPort: Int,
+        zone: String = "",
+        weight: Int = 100
+    ) {
         self.id = id
         self.name = name
         self.host = host
         self.port = port
+        self.beaconPort = beaconPort
         self.zone = zone
         self.weight = weight
     }
@@ -46,6 +57,7 @@ extension Member: BinaryCodable {
         writer.write(name)
         writer.write(host)
         writer.writeCount(port)
+        writer.writeCount(beaconPort)
         writer.write(zone)
         writer.writeCount(weight)
     }
@@ -55,10 +67,21 @@ extension Member: BinaryCodable {
         let name = try reader.readString()
         let host = try reader.readString()
         let port = try reader.readVariable()
+        let beaconPort = try reader.readVariable()
         let zone = try reader.readString()
         let weight = try reader.readVariable()
-        guard (1...65_535).contains(port) else { throw .invalid("port \(port)") }
+        for one in [port, beaconPort] {
+            guard (1...65_535).contains(one) else { throw .invalid("port \(one)") }
+        }
         guard (1...1_000).contains(weight) else { throw .invalid("weight \(weight)") }
-        self.init(id: id, name: name, host: host, port: Int(port), zone: zone, weight: Int(weight))
+        self.init(
+            id: id,
+            name: name,
+            host: host,
+            port: Int(port),
+            beaconPort: Int(beaconPort),
+            zone: zone,
+            weight: Int(weight)
+        )
     }
 }

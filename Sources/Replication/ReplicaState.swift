@@ -131,8 +131,16 @@ package struct ReplicaState {
     // MARK: Questions
 
     package var lastIndex: LogIndex { log.last }
+    /// With which index each epoch begins in the log.
+    package var epochs: EpochTable { log.epochs }
+    /// Whether this node is a member of the configuration that it knows.
+    package var isMember: Bool { configuration.replicas.contains(node) }
+    /// What this replica has said to hold in this epoch, as a follower.
+    package var acknowledged: LogIndex { min(log.durable, matched) }
     package var durableIndex: LogIndex { log.durable }
     package var isPrimary: Bool { if case .primary = role { true } else { false } }
+    /// Whether so much is not committed that nothing more is taken.
+    package var isBehind: Bool { log.last - min(log.last, committed) >= settings.largestUncommitted }
 
     /// The entry that must be applied before anything is read here; nil where this is no primary.
     package var beginning: LogIndex? {
@@ -147,9 +155,9 @@ package struct ReplicaState {
 
     /// Whether this replica may take writes. What it takes may still come to nothing, if it is deposed.
     package func mayWrite(now: MonotonicTime, leases: LeaseTable) -> Bool {
-        guard case .primary(let leadership) = role, leadership.successor == nil,
-            log.last - min(log.last, committed) < settings.largestUncommitted
-        else { return false }
+        guard case .primary(let leadership) = role, leadership.successor == nil, !isBehind, !hasLogFailed else {
+            return false
+        }
         return mayRead(now: now, leases: leases)
     }
 
@@ -158,11 +166,13 @@ package struct ReplicaState {
     ///
     /// A primary that hands its place over reads on: its successor waits for its leases, or for its word that it stopped.
     package func mayRead(now: MonotonicTime, leases: LeaseTable) -> Bool {
-        guard failure == nil, !hasLogFailed, case .primary(let leadership) = role,
-            committed >= leadership.beginning, now >= leadership.serveFrom
+        guard failure == nil, case .primary(let leadership) = role, committed >= leadership.beginning,
+            now >= leadership.serveFrom
         else { return false }
         // Whether a proposal has been granted is not known before its answer.
         let others = configuration.secondaries + (proposal?.configuration.secondaries ?? [])
+        // One whose log has failed leaves its place to others, where there are others.
+        guard !hasLogFailed || others.isEmpty else { return false }
         return others.allSatisfy { grantor in
             grantor == node || (leases.leaseEnd(from: grantor, for: partition).map { $0 > now } ?? false)
         }
@@ -195,8 +205,15 @@ package struct ReplicaState {
         if case .primary(let leadership) = role, previous.epoch + 1 == newer.epoch {
             continueLeading(leadership, now: now)
         } else {
-            beginLeading(mayServeAtOnce: resignedEpoch + 1 == newer.epoch, now: now, leases: leases)
+            beginLeading(mayServeAtOnce: isAlone(in: newer), now: now, leases: leases)
         }
+    }
+
+    /// Whether no earlier primary can still serve, whatever was promised to it.
+    private func isAlone(in epoch: PartitionMap.Configuration) -> Bool {
+        // It has said so; or there was none; or there are no copies that it could serve from.
+        resignedEpoch + 1 == epoch.epoch || firstEpoch == 1 && epoch.epoch == 2
+            || settings.minimumReplicas == 1 && epoch.secondaries.isEmpty
     }
 
     private mutating func follow(_ ended: UInt64, now: MonotonicTime) {

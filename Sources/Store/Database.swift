@@ -81,6 +81,32 @@ package final class Database: @unchecked Sendable {
         try Database.check { error in rocksdb_flush(handle, options.flush, error) }
     }
 
+    /// Puts what table files hold in the place of everything under a prefix. Durable once it returns; after a crash before
+    /// that, there is the one, nothing, or the other.
+    ///
+    /// - Parameter paths: files of a `TableWriter` with keys under the prefix; they are moved.
+    package func replace(prefix: [UInt8], withTables paths: [String]) throws(StoreError) {
+        guard let end = KeyIterator.successor(of: prefix) else { throw .other("a prefix without an end") }
+        let batch = WriteBatch()
+        batch.deleteRange(from: prefix, to: end)
+        try write(batch)
+        // RocksDB 7.8 may put files in front of newer memtables with keys in their range: there must be none.
+        try flush()
+        guard !paths.isEmpty else { return }
+        let ingest = rocksdb_ingestexternalfileoptions_create()
+        defer { rocksdb_ingestexternalfileoptions_destroy(ingest) }
+        rocksdb_ingestexternalfileoptions_set_move_files(ingest, 1)
+        var copies = paths.map { UnsafePointer(strdup($0)) }
+        defer {
+            for copy in copies {
+                free(UnsafeMutablePointer(mutating: copy))
+            }
+        }
+        try Database.check { error in
+            rocksdb_ingest_external_file(handle, &copies, copies.count, ingest, error)
+        }
+    }
+
     /// Walks the keys that begin with `prefix`, in order.
     package func scan(prefix: [UInt8]) -> KeyIterator {
         KeyIterator(database: self, handle: handle, prefix: prefix)
@@ -94,7 +120,7 @@ package final class Database: @unchecked Sendable {
     }
 
     /// Runs a call of the C interface and turns its error text into a typed error.
-    private static func check<Result>(
+    static func check<Result>(
         _ call: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) throws(StoreError) -> Result {
         var message: UnsafeMutablePointer<CChar>?

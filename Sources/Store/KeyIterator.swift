@@ -72,7 +72,7 @@ package struct KeyIterator: ~Copyable {
     }
 
     /// The first key behind all that begin with `prefix`; nil where there is none.
-    private static func successor(of prefix: [UInt8]) -> [UInt8]? {
+    static func successor(of prefix: [UInt8]) -> [UInt8]? {
         var bound = prefix
         while let last = bound.popLast() {
             if last < 0xff {

@@ -39,6 +39,14 @@ package final class WriteBatch {
         }
     }
 
+    /// Deletes everything from a key to another, which is not deleted. For a whole partition: reads pay for each such
+    /// range that has not been compacted away.
+    package func deleteRange(from start: [UInt8], to end: [UInt8]) {
+        withBytes(start, end) { start, startLength, end, endLength in
+            rocksdb_writebatch_delete_range(handle, start, startLength, end, endLength)
+        }
+    }
+
     /// How many changes it holds.
     package var count: Int { Int(rocksdb_writebatch_count(handle)) }
 

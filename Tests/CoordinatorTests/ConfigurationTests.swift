@@ -28,7 +28,7 @@ import Testing
     )
 
     private static func member(_ id: NodeID) -> Member {
-        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1)
+        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1, beaconPort: 2)
     }
 
     private static func configuration(_ epoch: UInt64, _ nodes: NodeID...) -> PartitionMap.Configuration {

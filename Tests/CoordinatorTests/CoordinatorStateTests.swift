@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct CoordinatorStateTests {
     private static func member(_ id: UInt64, _ name: String, port: Int = 1) -> Member {
-        Member(id: NodeID(id), name: name, host: "127.0.0.1", port: port)
+        Member(id: NodeID(id), name: name, host: "127.0.0.1", port: port, beaconPort: 2)
     }
 
     private static let health = NodeHealth(

@@ -78,20 +78,6 @@ import Testing
             #expect(queue.waitingCount == 0)
         }
     }
-
-    @Test func momentsOfAnEntryAreApart() {
-        var progress = ReplicaProgress(recovered: 10)
-        check(progress.append() == 11)
-        check(progress.append() == 12)
-        check(progress.applyNext() == nil)
-        progress.makeDurable(upTo: 11)
-        #expect(progress.committed == 11)
-        check(progress.applyNext() == 11)
-        check(progress.applyNext() == nil)
-        progress.makeDurable(upTo: 99)
-        #expect(progress.durable == 12)
-        check(progress.applyNext() == 12)
-    }
 }
 
 /// `#expect` for expressions that change what they look at, which the macro cannot capture.

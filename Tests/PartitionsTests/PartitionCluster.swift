@@ -48,7 +48,11 @@ final class PartitionCluster {
         writer = try LogWriter.open(fileSystem: files, segmentBytes: 2_000) { record throws(LogError) in
             guard let partition = partitions[record.partition], partition.needs(record.index) else { return }
             do {
-                _ = try partition.replay(try LogEntry(decoding: record.payload), at: record.index)
+                _ = try partition.replay(
+                    try LogEntry(decoding: record.payload),
+                    at: record.index,
+                    epoch: record.epoch
+                )
             } catch {
                 throw .inputOutput("\(error)")
             }
@@ -102,7 +106,7 @@ final class PartitionCluster {
         } else {
             logs[id, default: []].append(entry)
         }
-        let applied = try partition.apply(entry, at: partition.appliedIndex + 1)
+        let applied = try partition.apply(entry, at: partition.appliedIndex + 1, epoch: 1)
         for one in applied.settled {
             settled[one.settlement] = one.result
         }
@@ -241,7 +245,7 @@ final class PartitionCluster {
         for (id, entries) in logs {
             let partition = try partition(id)
             for (offset, entry) in entries.enumerated() where partition.needs(LogIndex(offset + 1)) {
-                _ = try partition.replay(entry, at: LogIndex(offset + 1))
+                _ = try partition.replay(entry, at: LogIndex(offset + 1), epoch: 1)
             }
         }
         for partition in partitions.values {

@@ -12,6 +12,7 @@ import Testing
                 name: "node\(index + 1)",
                 host: "127.0.0.1",
                 port: 7_500,
+                beaconPort: 7_501,
                 zone: zones > 0 ? "zone\(index % zones)" : ""
             )
         }
@@ -69,7 +70,7 @@ import Testing
 
     @Test func weightsShareTheLoad() {
         var members = Self.members(3, seed: 1)
-        members[0] = Member(id: members[0].id, name: "node1", host: "127.0.0.1", port: 1, weight: 200)
+        members[0] = Member(id: members[0].id, name: "node1", host: "127.0.0.1", port: 1, beaconPort: 2, weight: 200)
         let loads = Self.loads(Placement(partitionCount: 256, replicas: 1, members: members).target(from: []))
         #expect((120...136).contains(loads[members[0].id] ?? 0))
     }

@@ -115,7 +115,7 @@ package final class Simulation {
     }
 
     private static func member(_ id: NodeID) -> Member {
-        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1)
+        Member(id: id, name: "node\(id.rawValue)", host: "127.0.0.1", port: 1, beaconPort: 2)
     }
 
     func member(_ id: NodeID) -> Member { Simulation.member(id) }

@@ -3,6 +3,8 @@ internal import Model
 /// The partition's own state, written with every entry.
 struct PartitionMeta: Equatable {
     var appliedIndex: LogIndex = 0
+    /// Of the last applied entry.
+    var lastEpoch: UInt64 = 0
     /// When the last applied entry entered the log.
     var lastTime: Microseconds = 0
     /// The largest id minted by this partition.
@@ -12,11 +14,12 @@ struct PartitionMeta: Equatable {
 }
 
 extension PartitionMeta: BinaryCodable {
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     func encode(into writer: inout BinaryWriter) {
         writer.write(PartitionMeta.version)
         writer.writeVariable(appliedIndex)
+        writer.writeVariable(lastEpoch)
         writer.writeVariable(lastTime)
         writer.writeVariable(lastID)
         writer.writeVariable(outboxSequence)
@@ -26,6 +29,7 @@ extension PartitionMeta: BinaryCodable {
         let version = try reader.readByte()
         guard version == PartitionMeta.version else { throw .newerVersion(version) }
         appliedIndex = try reader.readVariable()
+        lastEpoch = try reader.readVariable()
         lastTime = try reader.readVariable()
         lastID = try reader.readVariable()
         outboxSequence = try reader.readVariable()

@@ -46,6 +46,15 @@ struct Keys {
         prefix = [UInt8(partition.rawValue >> 8), UInt8(truncatingIfNeeded: partition.rawValue)]
     }
 
+    /// What all keys of a partition begin with.
+    static func all(of partition: PartitionID) -> [UInt8] { Keys(partition: partition).prefix }
+
+    /// Whether a key belongs to what `HomeLists` stores.
+    static func isOfHomeLists(_ key: [UInt8]) -> Bool {
+        guard key.count > 2, let family = KeyKind(rawValue: key[2]) else { return false }
+        return family == .homeList || family == .homeHeader || family == .drainedIndex
+    }
+
     /// - Parameter kind: the first of its family, whose keys all begin so.
     func of(_ kind: KeyKind) -> [UInt8] {
         [prefix[0], prefix[1], kind.family.rawValue]

@@ -31,14 +31,24 @@ extension Partition {
     /// Takes an entry of the log while the partition is opened: applies it, or, where the store has its effects on the
     /// truth, notes which home lists may lack it.
     ///
+    /// - Parameter entry: nil for one that begins an epoch.
     /// - Returns: whether it was applied.
-    package func replay(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Bool {
+    package func replay(
+        _ entry: LogEntry?,
+        at index: LogIndex,
+        epoch: UInt64
+    ) throws(PartitionFailure) -> Bool {
         replayed.last = index
         guard index <= meta.appliedIndex else {
             try restoreTails()
-            _ = try apply(entry, at: index)
+            if let entry {
+                _ = try apply(entry, at: index, epoch: epoch)
+            } else {
+                _ = try applyBeginning(ofEpoch: epoch, at: index)
+            }
             return true
         }
+        guard let entry else { return false }
         if index > homeLists.drainedIndex { replayed.authors.formUnion(entry.command.authorsOfTweets) }
         return false
     }

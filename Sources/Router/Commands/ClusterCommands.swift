@@ -45,6 +45,10 @@ enum ClusterCommands {
                             ("epoch", Replies.number(configuration.epoch)),
                             ("primary", configuration.primary.map { .bulk(name($0)) } ?? .null),
                             ("secondaries", .array(configuration.secondaries.map { .bulk(name($0)) })),
+                            (
+                                "learners",
+                                .array((view.map.learners[PartitionID(UInt16(index))] ?? []).map { .bulk(name($0)) })
+                            ),
                         ])
                     }
                 )

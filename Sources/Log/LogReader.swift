@@ -1,0 +1,133 @@
+package import Model
+internal import Synchronization
+
+/// Where one file of the log is, and whose entries it has.
+package struct SegmentExtent: Sendable {
+    let name: String
+    let base: UInt64
+    let size: UInt64
+    let indexes: [PartitionID: ClosedRange<LogIndex>]
+}
+
+/// Reads a partition's entries back from a log that is being written.
+package final class LogReader: Sendable {
+    /// Where a reader was that goes on from there, most probably.
+    private struct Place {
+        let segment: UInt64
+        let offset: Int
+    }
+
+    private static let blockBytes = 1 << 20
+    private static let rememberedPlaces = 256
+
+    private struct Next: Hashable {
+        let partition: PartitionID
+        let index: LogIndex
+    }
+
+    private let fileSystem: any FileSystem
+    private let places = Mutex<[Next: Place]>([:])
+
+    package init(fileSystem: any FileSystem) {
+        self.fileSystem = fileSystem
+    }
+
+    /// Entries from `first` on, in order. Blocks. Costs the reading of a segment where nobody has read just before `first`.
+    ///
+    /// - Parameters:
+    ///   - epoch: of the entry that counts at an index; others at that index were replaced.
+    ///   - bytes: about how many; one entry is returned however large it is.
+    /// - Returns: none where the log does not have the first of them any more.
+    package func entries(
+        of partition: PartitionID,
+        from first: LogIndex,
+        in segments: [SegmentExtent],
+        epoch: (LogIndex) -> UInt64?,
+        bytes: Int
+    ) throws(LogError) -> [LogRecord] {
+        var found: [LogRecord] = []
+        var size = 0
+        let place = places.withLock { $0.removeValue(forKey: Next(partition: partition, index: first)) }
+        for segment in segments {
+            let next = first + LogIndex(found.count)
+            guard let indexes = segment.indexes[partition], indexes.upperBound >= next else { continue }
+            if let place, place.segment > segment.base { continue }
+            var offset = place.map { $0.segment == segment.base ? $0.offset : 0 } ?? 0
+            offset = max(offset, BatchFormat.segmentHeaderSize)
+            let file = try fileSystem.open(segment.name, create: false)
+            var block = Block(file: file, base: segment.base, end: Int(segment.size))
+            while let (records, end) = try block.batch(at: offset) {
+                for record in records where record.partition == partition && record.content == .entry {
+                    guard record.index == first + LogIndex(found.count), record.epoch == epoch(record.index) else {
+                        continue
+                    }
+                    if size + record.payload.count > bytes, !found.isEmpty {
+                        remember(Place(segment: segment.base, offset: offset), partition, record.index)
+                        return found
+                    }
+                    size += record.payload.count
+                    found.append(record)
+                }
+                offset = end
+            }
+            remember(Place(segment: segment.base, offset: offset), partition, first + LogIndex(found.count))
+        }
+        return found
+    }
+
+    private func remember(_ place: Place, _ partition: PartitionID, _ index: LogIndex) {
+        places.withLock { places in
+            if places.count >= LogReader.rememberedPlaces { places.removeAll() }
+            places[Next(partition: partition, index: index)] = place
+        }
+    }
+
+    /// A part of a segment that is in memory.
+    private struct Block {
+        let file: any AppendableFile
+        let base: UInt64
+        /// Where the segment ends that is looked at.
+        let end: Int
+        private var start = 0
+        private var bytes: [UInt8] = []
+
+        init(file: any AppendableFile, base: UInt64, end: Int) {
+            self.file = file
+            self.base = base
+            self.end = end
+        }
+
+        /// - Returns: the batch at an offset and where it ends; nil at the segment's end.
+        mutating func batch(at offset: Int) throws(LogError) -> (records: [LogRecord], end: Int)? {
+            guard offset + BatchFormat.batchHeaderSize <= end else { return nil }
+            try load(offset, BatchFormat.batchHeaderSize)
+            guard let header = BatchFormat.batchHeader(bytes[(offset - start)...], at: base + UInt64(offset)) else {
+                throw damage(offset, "a batch's header is not legible")
+            }
+            let body = offset + BatchFormat.batchHeaderSize
+            guard body + header.bodyLength <= end else { return nil }
+            try load(offset, BatchFormat.batchHeaderSize + header.bodyLength)
+            let from = body - start
+            do throws(BatchFormat.Damage) {
+                let records = try BatchFormat.records(
+                    in: Array(bytes[from..<(from + header.bodyLength)]),
+                    count: header.recordCount
+                )
+                return (records, body + header.bodyLength)
+            } catch {
+                throw damage(offset, error.what)
+            }
+        }
+
+        private mutating func load(_ offset: Int, _ count: Int) throws(LogError) {
+            guard offset < start || offset + count > start + bytes.count else { return }
+            start = offset
+            bytes = try file.read(at: UInt64(offset), count: min(max(count, LogReader.blockBytes), end - offset))
+            guard bytes.count >= count else { throw damage(offset, "the segment ends inside a batch") }
+        }
+
+        private func damage(_ offset: Int, _ what: String) -> LogError {
+            .corruption(segment: Segment.name(base: base), offset: UInt64(offset), partition: nil, what: what)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+internal import Logging
+internal import Model
+internal import Partitions
+internal import Replication
+
+/// Opens the replicas of one event loop with what the store and the log have of them. Confined to its event loop.
+final class PartitionOpener {
+    private let resources: NodeResources
+    /// What the log was found to hold of partitions that have not been opened.
+    private var logs: [PartitionID: RecoveredLog]
+
+    init(resources: NodeResources, logs: [PartitionID: RecoveredLog]) {
+        self.resources = resources
+        self.logs = logs
+    }
+
+    /// The node has no part in a partition: what nothing says was committed counts no longer.
+    func forgetLog(of partition: PartitionID) {
+        logs[partition] = nil
+    }
+
+    /// - Parameter count: the partitions that share the node's memory.
+    func open(
+        _ id: PartitionID,
+        _ layout: PartitionLayout,
+        factor: Int,
+        amongst count: Int,
+        for host: PartitionHost
+    ) throws(PartitionFailure) -> Replica {
+        let partition = try openStore(of: id, layout, amongst: count)
+        var log = logs.removeValue(forKey: id) ?? RecoveredLog()
+        try log.finish(applied: partition.appliedIndex, epoch: partition.lastEpoch)
+        let state = ReplicaState(
+            node: resources.node,
+            partition: id,
+            settings: resources.settings.replication(factor: factor, amongst: count),
+            log: log.epochs ?? EpochTable(),
+            committed: partition.appliedIndex
+        )
+        resources.logger.info(
+            "partition open",
+            metadata: [
+                "partition": "\(id)", "applied": "\(partition.appliedIndex)", "last": "\(state.lastIndex)",
+            ]
+        )
+        return try Replica(
+            partition: partition,
+            state: state,
+            uncommitted: log.uncommitted,
+            host: host,
+            limit: resources.settings.inFlight
+        )
+    }
+
+    /// The partition as the store has it.
+    func openStore(
+        of id: PartitionID,
+        _ layout: PartitionLayout,
+        amongst count: Int
+    ) throws(PartitionFailure) -> Partition {
+        let partition = try Partition(
+            id: id,
+            layout: layout,
+            database: resources.database,
+            settings: resources.settings.partition(amongst: count),
+            incarnation: UInt64.random(in: 1...UInt64.max)
+        )
+        // After `Recovery` there is nothing left to do, unless the log has nothing of the partition.
+        try partition.finishReplay()
+        return partition
+    }
+}
