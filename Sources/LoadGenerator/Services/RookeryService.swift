@@ -18,13 +18,13 @@ package final class RookeryService: TimelineService {
     package static func username(of user: UInt64) -> String { "u" + String(user, radix: 36) }
 
     package func load(_ graph: StandardGraph) async throws -> Double? {
-        let users = try await stream.closed(count: graph.users, window: 2_048) { user in
+        let users = try await stream.closed(count: graph.users, window: 512) { user in
             RookeryService.words(.createUser(user))
         } check: { _, reply in
             if case .error(let text) = reply, !text.hasPrefix("EXISTS") { text } else { nil }
         }
         let pairs = graph.interleavedEdges
-        let edges = try await stream.closed(count: pairs.count, window: 2_048) { number in
+        let edges = try await stream.closed(count: pairs.count, window: 512) { number in
             ["FOLLOW", String(pairs[number].follower), String(pairs[number].author)]
         }
         guard users.errorCount + edges.errorCount == 0 else {
