@@ -149,7 +149,7 @@ let package = Package(
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Model", "Router"]),
-        tests("NodeTests", ["Model", "Node", "Partitions", "Randomness", .nioCore]),
+        tests("NodeTests", ["Log", "Model", "Node", "Partitions", "Randomness", "Replication", .nioCore, .deque]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("BulkLoadTests", ["BulkLoad"]),

@@ -19,6 +19,8 @@ package struct CoordinatorState {
         package var silence: Milliseconds = 3_000
         /// How long a partition may lack a replica before another node is chosen: a restart is cheaper than a copy.
         package var patience: Milliseconds = 10_000
+        /// The same where a node is back that was a member lately: it lacks little. Twice as long each time that it was.
+        package var patienceWithReturning: Milliseconds = 1_000
         /// Partitions that are copied at the same time.
         package var largestMoves = 4
 
@@ -27,6 +29,13 @@ package struct CoordinatorState {
 
     /// More copies than anybody needs; each is a sync that every write waits for.
     private static let largestFactor = 7
+
+    private struct LeftReplica {
+        let node: NodeID
+        let at: Milliseconds
+        /// Twice as long as the last time, where that was not long ago.
+        let patience: Milliseconds
+    }
 
     private struct Heard {
         var at: Milliseconds
@@ -38,6 +47,8 @@ package struct CoordinatorState {
     private var heard: [NodeID: Heard] = [:]
     /// Since when this coordinator has looked for lost replicas.
     private var watchingSince: Milliseconds?
+    /// Members that were left out lately, by partition.
+    private var left: [Int: LeftReplica] = [:]
     /// By partition, since when it has lacked a replica.
     private var shortSince: [Int: Milliseconds] = [:]
 
@@ -61,7 +72,7 @@ package struct CoordinatorState {
         case .initialize(let partitions, let factor, let nodes):
             initialize(partitions: partitions, factor: factor, nodes: nodes, clusterID: random)
         case .health: [.answer(.health(statuses(now: now)))]
-        case .propose(let partition, let configuration): propose(configuration, for: partition)
+        case .propose(let partition, let configuration): propose(configuration, for: partition, now: now)
         }
     }
 
@@ -86,7 +97,11 @@ package struct CoordinatorState {
     // MARK: Configurations
 
     /// Compare and swap: of all that is proposed to end an epoch, the first wins. Asking twice changes nothing more.
-    private mutating func propose(_ next: PartitionMap.Configuration, for partition: PartitionID) -> [Effect] {
+    private mutating func propose(
+        _ next: PartitionMap.Configuration,
+        for partition: PartitionID,
+        now: Milliseconds
+    ) -> [Effect] {
         let index = Int(partition.rawValue)
         guard index < map.configurations.count else {
             return refuse(.invalid("there is no partition \(partition)"))
@@ -115,10 +130,21 @@ package struct CoordinatorState {
                 secondaries: current.secondaries
             )
         }
-        let left = learners.filter { node in !map.configurations[index].replicas.contains(node) }
-        map.learners[partition] = left.isEmpty ? nil : left
+        let remaining = learners.filter { node in !map.configurations[index].replicas.contains(node) }
+        map.learners[partition] = remaining.isEmpty ? nil : remaining
+        if let node = current.replicas.first(where: { !map.configurations[index].replicas.contains($0) }) {
+            noteLeft(node, index, now: now)
+        }
         map.version += 1
         return [.store(map), .answer(.map(map))]
+    }
+
+    private mutating func noteLeft(_ node: NodeID, _ partition: Int, now: Milliseconds) {
+        var patience = replacement.patienceWithReturning
+        if let before = left[partition], before.node == node, now < before.at + 6 * replacement.patience {
+            patience = min(before.patience * 2, replacement.patience)
+        }
+        left[partition] = LeftReplica(node: node, at: now, patience: patience)
     }
 
     /// Fewer could lose what was acknowledged with them: a majority of the replication factor.
@@ -147,10 +173,22 @@ package struct CoordinatorState {
         for partition in short where shortSince[partition] == nil {
             shortSince[partition] = now
         }
+        takeBack(short, living, now: now)
         assignLearners(to: short.filter { now >= (shortSince[$0] ?? now) + replacement.patience }, alive)
         guard map.learners != before else { return [] }
         map.version += 1
         return [.store(map)]
+    }
+
+    /// Nodes that were members lately, and are back, become learners soon.
+    private mutating func takeBack(_ partitions: [Int], _ living: Set<NodeID>, now: Milliseconds) {
+        for partition in partitions where map.learners.count < replacement.largestMoves {
+            let id = PartitionID(UInt16(partition))
+            guard let left = left[partition], living.contains(left.node), map.learners[id] == nil,
+                now >= left.at + left.patience, !map.configurations[partition].replicas.contains(left.node)
+            else { continue }
+            map.learners[id] = [left.node]
+        }
     }
 
     private mutating func assignLearners(to partitions: [Int], _ alive: [Member]) {

@@ -177,11 +177,11 @@ final class HostGroup: Sendable {
         }
     }
 
-    /// Lets other nodes serve what this one serves, where they have copies. Waits for that, a few seconds at most.
-    func handOver() async throws {
-        onEach { $0.handOver() }
-        try await wait(for: "partitions to be served elsewhere") { host in
-            host.replicas.count { $0.isServing && !$0.state.configuration.secondaries.isEmpty }
+    /// Lets other nodes do without this one, where they have copies. Waits for that, a few seconds at most.
+    func leave() async throws {
+        onEach { $0.leave() }
+        try await wait(for: "other nodes to do without this one") { host in
+            host.replicas.count { !$0.state.mayLeave && $0.failure == nil }
         }
     }
 

@@ -119,7 +119,7 @@ package struct NodeService {
                 return Health(isReady: detail == nil, detail: detail ?? "")
             }
         )
-        try await hosts.handOver()
+        try await hosts.leave()
         try? await channel.close()
         housekeeping.stop()
         try await hosts.drain()

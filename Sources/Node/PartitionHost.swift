@@ -129,12 +129,10 @@ final class PartitionHost {
         }
     }
 
-    /// Hands the place of every primary that has secondaries to one of them.
-    func handOver() {
-        for (partition, replica) in byID where replica.isServing {
-            let others = replica.state.configuration.secondaries
-            guard !others.isEmpty else { continue }
-            replica.handle(.transfer(to: others[Int(partition.rawValue) % others.count]))
+    /// The node is about to end: other nodes are to do without its replicas.
+    func leave() {
+        for replica in byID.values {
+            replica.handle(.leave)
         }
     }
 

@@ -81,6 +81,14 @@ extension ReplicaState {
         effects.append(.send(.mismatch(.init(epoch: configuration.epoch, last: index)), to: primary))
     }
 
+    // MARK: Leaving
+
+    /// A secondary that ends asks its primary to do without it, as often as it is told the time.
+    mutating func sayThatItLeaves() {
+        guard let primary = configuration.primary else { return }
+        effects.append(.send(.leaving(epoch: configuration.epoch), to: primary))
+    }
+
     // MARK: Taking the primary's place
 
     /// A secondary claims the place of a primary that it has not heard of for the grace period.

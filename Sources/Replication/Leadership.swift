@@ -17,6 +17,8 @@ struct Leadership {
         var lastProgress: MonotonicTime
         var lastHeard: MonotonicTime = 0
         var lastSent: MonotonicTime = 0
+        /// Until when it counts as about to end. It says so again and again.
+        var leavesUntil: MonotonicTime = 0
         /// Entries or a snapshot for it are being read: nothing is sent meanwhile.
         var isReading = false
 

@@ -192,6 +192,12 @@ extension ReplicaState {
         if let successor = leadership.successor, lost(leadership, now: now, leases: leases).isEmpty {
             return handOver(to: successor, leadership, now: now)
         }
+        // Others that leave too have had the time to say so.
+        if isLeaving, let successor = successors(leadership).first,
+            now >= (leadership.followers[successor]?.since ?? now) + settings.times.retry / 2
+        {
+            return transfer(to: successor, now: now, leases: leases)
+        }
         if changeMembers(leadership, now: now, leases: leases) { return }
         teach(now: now, leases: leases)
     }
@@ -244,6 +250,7 @@ extension ReplicaState {
     /// Whether a follower that is counted on holds everything up: it grants no lease, or acknowledges nothing.
     private func isLost(_ node: NodeID, _ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) -> Bool {
         guard let follower = leadership.followers[node] else { return true }
+        if now < follower.leavesUntil { return true }
         let leaseEnd = max(leases.leaseEnd(from: node, for: partition) ?? 0, follower.since + settings.times.lease)
         return now >= leaseEnd || now >= follower.lastProgress + settings.times.acknowledgement
     }
@@ -292,6 +299,19 @@ extension ReplicaState {
     }
 
     // MARK: Handing over
+
+    /// A secondary is about to end.
+    mutating func noteLeaving(_ node: NodeID, now: MonotonicTime) {
+        guard case .primary(var leadership) = role else { return }
+        leadership.followers[node]?.leavesUntil = now + settings.times.acknowledgement
+        role = .primary(leadership)
+    }
+
+    /// The secondaries that stay, those that hold most first.
+    func successors(_ leadership: Leadership) -> [NodeID] {
+        configuration.secondaries.filter { leadership.followers[$0]?.leavesUntil == 0 }
+            .sorted { (leadership.followers[$0]?.matched ?? 0) > (leadership.followers[$1]?.matched ?? 0) }
+    }
 
     mutating func transfer(to successor: NodeID, now: MonotonicTime, leases: LeaseTable) {
         guard mayWrite(now: now, leases: leases), proposal == nil, configuration.secondaries.contains(successor),

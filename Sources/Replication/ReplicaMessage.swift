@@ -11,6 +11,8 @@ public enum ReplicaMessage: Hashable, Sendable {
     case stale(epoch: UInt64)
     /// The sender was the primary and has stopped serving, for good in this epoch: the next one need not wait for leases.
     case resigned(epoch: UInt64)
+    /// The sender, a secondary, is about to end: it is to be left out before it is missed.
+    case leaving(epoch: UInt64)
 
     /// Entries from the primary; without entries, a sign of how far the log is committed.
     public struct Append: Hashable, Sendable {
@@ -84,6 +86,9 @@ extension ReplicaMessage: BinaryCodable {
         case .resigned(let epoch):
             writer.write(UInt8(5))
             writer.writeVariable(epoch)
+        case .leaving(let epoch):
+            writer.write(UInt8(6))
+            writer.writeVariable(epoch)
         }
     }
 
@@ -97,6 +102,7 @@ extension ReplicaMessage: BinaryCodable {
         case 3: self = .mismatch(Mismatch(epoch: try reader.readOrdinal(), last: try reader.readOrdinal()))
         case 4: self = .stale(epoch: try reader.readOrdinal())
         case 5: self = .resigned(epoch: try reader.readOrdinal())
+        case 6: self = .leaving(epoch: try reader.readOrdinal())
         case let other: throw .invalid("replica message \(other)")
         }
     }

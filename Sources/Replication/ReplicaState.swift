@@ -26,6 +26,8 @@ package struct ReplicaState {
         case installed(index: LogIndex, epoch: UInt64)
         /// A planned handover.
         case transfer(to: NodeID)
+        /// The node is about to end: others are to do without it.
+        case leave
         case tick
     }
 
@@ -78,6 +80,7 @@ package struct ReplicaState {
     /// The last epoch whose primary has said that it serves no longer.
     var resignedEpoch: UInt64 = 0
     package internal(set) var hasLogFailed = false
+    private(set) var isLeaving = false
     package private(set) var failure: String?
     /// When this replica learnt of its configuration.
     private(set) var configuredAt: MonotonicTime = 0
@@ -121,6 +124,7 @@ package struct ReplicaState {
         case .snapshotEnded(let follower, let epoch):
             if isOfThisEpoch(epoch) { probe(follower, now: now) }
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
+        case .leave: isLeaving = true
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)
         }
@@ -133,6 +137,14 @@ package struct ReplicaState {
     package var lastIndex: LogIndex { log.last }
     /// With which index each epoch begins in the log.
     package var epochs: EpochTable { log.epochs }
+    /// Whether others can do without this replica: another one has its place, or there are too few to change that.
+    package var mayLeave: Bool {
+        switch role {
+        case .stranger, .renewing: true
+        case .secondary: configuration.replicas.count <= settings.minimumReplicas
+        case .primary(let leadership): successors(leadership).isEmpty
+        }
+    }
     /// Whether this node is a member of the configuration that it knows.
     package var isMember: Bool { configuration.replicas.contains(node) }
     /// What this replica has said to hold in this epoch, as a follower.
@@ -254,7 +266,9 @@ package struct ReplicaState {
         case .stranger: break
         case .renewing:
             if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
-        case .secondary: claimIfPrimaryIsGone(now: now, leases: leases)
+        case .secondary:
+            if isLeaving { return sayThatItLeaves() }
+            claimIfPrimaryIsGone(now: now, leases: leases)
         case .primary(let leadership): lead(leadership, now: now, leases: leases)
         }
     }
@@ -273,6 +287,7 @@ package struct ReplicaState {
         case .stale(let epoch):
             if epoch > configuration.epoch { effects.append(.askForMap) }
         case .resigned(let epoch): takeResignation(of: epoch, from: sender, now: now)
+        case .leaving(let epoch): if isOfThisEpoch(epoch) { noteLeaving(sender, now: now) }
         }
     }
 

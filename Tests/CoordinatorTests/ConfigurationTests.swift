@@ -85,9 +85,10 @@ import Testing
         var test = self
         check(test.state.replaceLostReplicas(now: 0).isEmpty)
         test.propose(Self.configuration(5, Self.nodes[0], Self.nodes[1]))
-        test.beat(Self.nodes, at: 3_000)
+        let alive = Self.nodes.filter { $0 != Self.nodes[2] }
+        test.beat(alive, at: 3_000)
         check(test.state.replaceLostReplicas(now: 3_000).isEmpty)
-        test.beat(Self.nodes, at: 12_900)
+        test.beat(alive, at: 12_900)
         check(test.state.replaceLostReplicas(now: 12_900).isEmpty)
         let stored = test.state.replaceLostReplicas(now: 13_000)
         #expect(stored == [.store(test.state.map)])
@@ -98,6 +99,33 @@ import Testing
         #expect(!test.current.replicas.contains(learner))
         test.propose(Self.configuration(6, Self.nodes[0], Self.nodes[1], learner))
         #expect(test.current.replicas.count == 3 && test.state.map.learners.isEmpty)
+    }
+
+    @Test func aMemberThatIsBackIsTakenBackSoonButLaterEachTime() {
+        var test = self
+        check(test.state.replaceLostReplicas(now: 0).isEmpty)
+        var epoch: UInt64 = 5
+        var now: Milliseconds = 10_000
+        var waits: [Milliseconds] = []
+        for _ in 0..<6 {
+            _ = test.state.handle(
+                .propose(Self.partition, Self.configuration(epoch, Self.nodes[0], Self.nodes[1])),
+                now: now,
+                random: 1
+            )
+            let began = now
+            while test.state.map.learners.isEmpty, now < began + 60_000 {
+                now += 100
+                test.beat(Self.nodes[0..<3], at: now)
+                _ = test.state.replaceLostReplicas(now: now)
+            }
+            waits.append(now - began)
+            #expect(test.state.map.learners[Self.partition] == [Self.nodes[2]])
+            test.propose(Self.configuration(epoch + 1, Self.nodes[0], Self.nodes[1], Self.nodes[2]))
+            _ = test.state.replaceLostReplicas(now: now)
+            epoch += 2
+        }
+        #expect(waits == [1_000, 2_000, 4_000, 8_000, 10_000, 10_000])
     }
 
     @Test func aMemberThatIsGoneIsReplacedThoughItIsListed() {

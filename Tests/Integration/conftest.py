@@ -32,10 +32,10 @@ def pytest_terminal_summary(terminalreporter):
 class Cluster:
     """A cluster that scripts/cluster runs."""
 
-    def __init__(self, directory, nodes=3, partitions=16, sets=(), faults=None):
+    def __init__(self, directory, nodes=3, partitions=16, replicas=1, sets=(), faults=None):
         self.directory = directory
         self.environment = {**os.environ, **(faults.environment if faults else {})}
-        self._script("up", "--nodes", str(nodes), "--partitions", str(partitions), "--port", "0",
+        self._script("up", "--nodes", str(nodes), "--partitions", str(partitions), "--replicas", str(replicas), "--port", "0",
                      *[word for pair in sets for word in ("--set", pair)])
 
     def _script(self, command, *arguments):
@@ -69,6 +69,10 @@ class Cluster:
         for name in names:
             self._script("start", name)
 
+    def stop(self, name):
+        """Ends a process as an operator does."""
+        self._script("stop", name)
+
     def restart(self):
         self._script("restart")
 
@@ -88,6 +92,19 @@ class Cluster:
         finally:
             process.terminate()
             process.wait(20)
+
+    def await_whole(self, seconds=60):
+        """Waits until every partition has a primary and all its replicas."""
+        client = self.client(protocol=3)
+        factor = client.execute_command("CLUSTER.INFO")["replicationFactor"]
+        eventually(lambda: all(
+            partition["primary"] and len(partition["secondaries"]) == factor - 1
+            for partition in client.execute_command("CLUSTER.PARTITIONS")), seconds)
+
+    def primaries(self):
+        """By partition, the name of its primary."""
+        listed = self.client(protocol=3).execute_command("CLUSTER.PARTITIONS")
+        return {partition["partition"]: partition["primary"] for partition in listed}
 
     def configure(self, name, **values):
         """Adds lines to a process's configuration; `_` stands for a dot."""

@@ -146,4 +146,45 @@ import Testing
         #expect(now - lastCommit < 100_000)
         #expect(longest <= 2 * ReplicationTimes.standard.acknowledgement)
     }
+
+    @Test func aSecondaryThatLeavesIsLeftOutAtOnceAndNotForEver() {
+        var test = self
+        test.lead()
+        _ = test.hear(.leaving(epoch: 1), from: Self.third)
+        var effects = test.tell(.tick)
+        #expect(!effects.contains { if case .propose = $0 { true } else { false } }, "it left another epoch")
+        _ = test.hear(.leaving(epoch: 2), from: Self.third)
+        effects = test.tell(.tick)
+        #expect(effects.contains(.propose(Self.configuration(3, Self.primary, Self.second), .removal)))
+    }
+
+    @Test func aPrimaryThatLeavesHandsItsPlaceToOneThatStays() {
+        var test = self
+        test.lead()
+        _ = test.tell(.leave)
+        _ = test.hear(.leaving(epoch: 2), from: Self.second)
+        #expect(!test.replica.mayLeave)
+        var table = LeaseTable(times: .standard, run: 1, now: 0)
+        let wanted = [Self.partition: UInt64(2)]
+        for node in [Self.second, Self.third] {
+            var granting = LeaseTable(times: .standard, run: 9, now: 0)
+            granting.learn(Self.configuration(2, Self.primary, Self.second, Self.third), of: Self.partition)
+            table.want(wanted, from: node, now: Self.now)
+            for now in [Self.now, Self.now + 1] {
+                let beacon = table.beacon(to: node, now: now)
+                guard let reply = granting.receive(beacon, from: Self.primary, now: now) else { continue }
+                table.receive(reply, from: node, now: now)
+            }
+        }
+        let effects = test.replica.handle(.tick, now: Self.now + 200_000, leases: table)
+        let next = Self.configuration(3, Self.third, Self.primary, Self.second)
+        #expect(effects.contains(.propose(next, .transfer)))
+    }
+
+    @Test func whoIsAloneMayLeave() {
+        var test = self
+        _ = test.tell(.configured(Self.configuration(1, Self.primary)))
+        _ = test.tell(.configured(Self.configuration(2, Self.primary)))
+        #expect(test.replica.mayLeave)
+    }
 }

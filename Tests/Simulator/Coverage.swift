@@ -2,7 +2,7 @@ internal import Replication
 
 /// What can happen in the protocol.
 package enum Occurrence: String, CaseIterable, Sendable {
-    case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned
+    case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned, leaving
     case persisted, truncated, committed, deposed
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
@@ -32,6 +32,7 @@ package struct Coverage: Sendable {
         case .mismatch: note(.mismatch)
         case .stale: note(.stale)
         case .resigned: note(.resigned)
+        case .leaving: note(.leaving)
         }
     }
 

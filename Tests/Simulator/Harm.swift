@@ -2,11 +2,12 @@ internal import Messages
 internal import Model
 package import Placement
 internal import Randomness
+internal import Replication
 
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer
+    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer, leave
 
     /// Any fault, of anything, for any time.
     static func any(in simulation: Simulation) {
@@ -132,6 +133,12 @@ package enum Harm: CaseIterable, Sendable {
                     node.flush(partition, trimsLog: true)
                 }
             }
+        case .leave:
+            guard node.isUp else { return false }
+            for partition in simulation.partitions {
+                node.handle(.leave, in: partition)
+            }
+            Harm.crash(node, after: time / 2, for: 300_000, in: simulation)
         case .transfer:
             guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
             let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]

@@ -1,0 +1,154 @@
+"""Clusters with three replicas of every partition: what one node has is not lost with it."""
+
+import random
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+import redis
+from conftest import ROOT, error_of, eventually, note, pages
+
+SHORT_LOG = ["log.keep.megabytes=4", "log.segment.megabytes=1", "node.replication.megabytes=1"]
+
+
+def everything(client, users):
+    """What front ends can see of users."""
+    found = {}
+    for user in users:
+        found[user] = (
+            client.execute_command("USER.GET", user),
+            pages(client, "FOLLOWING", user),
+            pages(client, "FOLLOWERS", user),
+            pages(client, "TIMELINE.USER", user, "IDS"),
+            pages(client, "TIMELINE.HOME", user, "IDS"),
+        )
+    return found
+
+
+def fill(client, users, tweets, rng):
+    for user in users:
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+    for user in users:
+        client.execute_command("FOLLOW", user, *rng.sample([other for other in users if other != user], 8))
+    for first in range(0, tweets, 200):
+        pipeline = client.pipeline(transaction=False)
+        for number in range(first, first + 200):
+            pipeline.execute_command("TWEET.POST", rng.choice(users), f"tweet {number} " + "x" * 250)
+        pipeline.execute()
+
+
+def settled(client, users):
+    """What is to be seen once no mail is under way."""
+    seen = [None]
+
+    def same():
+        now = everything(client, users)
+        before, seen[0] = seen[0], now
+        return before == now
+    eventually(same, 30)
+    return seen[0]
+
+
+def test_a_factor_needs_as_many_nodes(own):
+    with pytest.raises(AssertionError, match="2 of 3 nodes have registered"):
+        own(nodes=2, replicas=3, partitions=4)
+
+
+@pytest.mark.parametrize("sets", [[], SHORT_LOG], ids=["from the log", "from a snapshot"])
+def test_every_replica_can_take_over_that_was_filled_again(own, sets):
+    seed = random.randrange(1 << 30)
+    note(f"replicas filled again: seed {seed}")
+    rng = random.Random(seed)
+    cluster = own(replicas=3, partitions=8, sets=sets)
+    client = cluster.client()
+    users = range(40)
+    fill(client, users, 20_000 if sets else 2_000, rng)
+    before = settled(client, users)
+    for name in ("node1", "node2", "node3"):
+        # The others get its partitions, and it comes back as a stranger.
+        cluster.stop(name)
+        shutil.rmtree(cluster.directory / name)
+        assert name not in cluster.primaries().values()
+        assert settled(client, users) == before
+        client.execute_command("TWEET.POST", 0, f"without {name}")
+        before = settled(client, users)
+        cluster.start(name)
+        cluster.await_whole()
+    # Nobody has anything that was not filled again.
+    assert settled(client, users) == before
+    logs = "".join(cluster.log(name) for name in ("node1", "node2", "node3"))
+    assert ("snapshot taken in" in logs) == bool(sets)
+
+
+def test_a_planned_restart_fails_no_request(own):
+    cluster = own(replicas=3, partitions=8)
+    client = cluster.client()
+    users = range(24)
+    for user in users:
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+    ending = threading.Event()
+    times, errors, counts = [], [], dict.fromkeys(users, 0)
+
+    def work(mine):
+        own_client = cluster.client(single_connection_client=True)
+        while not ending.is_set():
+            for user in mine:
+                began = time.monotonic()
+                try:
+                    own_client.execute_command("TWEET.POST", user, "x")
+                    counts[user] += 1
+                    own_client.execute_command("TIMELINE.HOME", user, "IDS", "COUNT", 5)
+                except redis.RedisError as error:
+                    errors.append(repr(error))
+                times.append(time.monotonic() - began)
+                time.sleep(0.002)
+    threads = [threading.Thread(target=work, args=(users[first::4],)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for name in ("node1", "node2", "node3"):
+        cluster.stop(name)
+        cluster.start(name)
+        cluster.await_whole()
+    ending.set()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    note(f"planned restarts of three nodes: {len(times)} posts with a read, none failed, p99 "
+         f"{times[len(times) * 99 // 100] * 1000:.0f} ms, longest {times[-1] * 1000:.0f} ms")
+    assert errors == []
+    assert {user: len(pages(client, "TIMELINE.USER", user, "IDS", count=200)) for user in users} == counts
+
+
+def test_two_of_three_serve_and_one_alone_does_not(own):
+    cluster = own(replicas=3, partitions=4)
+    client = cluster.client()
+    client.execute_command("USER.CREATE", "alice", "ID", 1)
+    cluster.kill("node1")
+    client.execute_command("CLIENT", "DEADLINE", 5_000)
+    assert client.execute_command("TWEET.POST", 1, "two are enough")
+    eventually(lambda: "node1" not in cluster.primaries().values())
+    cluster.kill("node2")
+    client.execute_command("CLIENT", "DEADLINE", 3_000)
+    assert error_of(client, "TWEET.POST", 1, "one is not", "KEY", "k").split(" ")[0] in ("UNAVAILABLE", "TIMEOUT")
+    threads = [threading.Thread(target=cluster.start, args=(name,)) for name in ("node1", "node2")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cluster.await_whole()
+    client.execute_command("TWEET.POST", 1, "one is not", "KEY", "k")
+    texts = [tweet["text"] for tweet in cluster.client(protocol=3).execute_command("TIMELINE.USER", 1)[1]]
+    assert texts == ["one is not", "two are enough"]
+
+
+def test_chaos(tmp_path):
+    """A short round of what scripts/chaos does to a cluster."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "chaos", "--rounds", "6", "--seconds", "3", "--faults", "kill,pause,coordinator,lose,power,kill",
+         "--partitions", "8"],
+        capture_output=True, text=True, timeout=300)
+    for line in done.stdout.splitlines():
+        note(f"chaos: {line}")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,81 @@
+import Log
+import Model
+import Randomness
+import TestSupport
+import Testing
+
+/// Reading entries back while the log is written.
+@Suite struct LogReaderTests {
+    private static let partition = PartitionID(1)
+
+    private static func entry(_ epoch: UInt64, _ index: LogIndex, of partition: PartitionID = partition) -> LogRecord {
+        LogRecord(
+            partition: partition,
+            epoch: epoch,
+            index: index,
+            payload: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: 40)
+        )
+    }
+
+    @Test func everythingIsFoundInPagesOverSegments() throws {
+        let files = ForgettingFileSystem()
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 2_000) { _ in }
+        for number in 1...200 {
+            let index = LogIndex(number)
+            try writer.append([
+                Self.entry(3, index), .committed(Self.partition, upTo: index),
+                Self.entry(7, index, of: PartitionID(2)),
+            ])
+        }
+        let reader = LogReader(fileSystem: files)
+        for first in [1, 50, 199, 200] {
+            var found: [LogRecord] = []
+            while true {
+                let page = try reader.entries(
+                    of: Self.partition,
+                    from: LogIndex(first + found.count),
+                    in: writer.extents,
+                    epoch: { $0 <= 200 ? 3 : nil },
+                    bytes: 300
+                )
+                if page.isEmpty { break }
+                #expect(page.count <= 7)
+                found += page
+            }
+            #expect(found == (first...200).map { Self.entry(3, LogIndex($0)) })
+        }
+    }
+
+    @Test func replacedEntriesAreNotFound() throws {
+        let files = ForgettingFileSystem()
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 2_000) { _ in }
+        try writer.append([Self.entry(1, 1), Self.entry(1, 2), Self.entry(1, 3)])
+        try writer.append([Self.entry(2, 2)])
+        let found = try LogReader(fileSystem: files).entries(
+            of: Self.partition,
+            from: 1,
+            in: writer.extents,
+            epoch: { [1: 1, 2: 2][$0] },
+            bytes: 10_000
+        )
+        #expect(found.map(\.epoch) == [1, 2])
+    }
+
+    @Test func whatIsGoneIsNotFound() throws {
+        let files = ForgettingFileSystem()
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 500) { _ in }
+        for number in 1...50 {
+            try writer.append([Self.entry(1, LogIndex(number))])
+        }
+        try writer.removeSegments { _ in 40 }
+        let reader = LogReader(fileSystem: files)
+        #expect(
+            try reader.entries(of: Self.partition, from: 1, in: writer.extents, epoch: { _ in 1 }, bytes: 1_000)
+                .isEmpty
+        )
+        #expect(
+            try reader.entries(of: Self.partition, from: 45, in: writer.extents, epoch: { _ in 1 }, bytes: 1_000)
+                .count == 6
+        )
+    }
+}
