@@ -8,6 +8,15 @@ package struct NodeIdentity: Sendable {
     package struct Cluster: Equatable, Sendable {
         package let id: UInt64
         package let layout: PartitionLayout
+        /// With more than one, what this node loses others have.
+        package let replicationFactor: Int
+    }
+
+    /// Gives up who the node was, because it no longer holds all that it has acknowledged: it is a stranger from now on, and
+    /// what it still has is a beginning.
+    package func renounced() throws(StoreError) -> NodeIdentity {
+        try directory.replaceFile(NodeIdentity.nodeFile, with: Array("\(NodeID.random())\n".utf8))
+        return try NodeIdentity(directory: directory)
     }
 
     private static let nodeFile = "NODE"
@@ -26,7 +35,7 @@ package struct NodeIdentity: Sendable {
             }
             node = NodeID(value)
         } else {
-            node = NodeID(UInt64.random(in: 1...UInt64.max))
+            node = NodeID.random()
             try directory.replaceFile(NodeIdentity.nodeFile, with: Array("\(node)\n".utf8))
         }
     }
@@ -35,10 +44,14 @@ package struct NodeIdentity: Sendable {
     package func cluster() throws(StoreError) -> Cluster? {
         guard let stored = try directory.file(NodeIdentity.clusterFile) else { return nil }
         let words = String(decoding: stored, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count == 2, let id = UInt64(words[0]), let count = Int(words[1]),
-            let layout = PartitionLayout(count: count)
-        else { throw .notADataDirectory("\(directory.path)/CLUSTER holds no cluster id and partition count") }
-        return Cluster(id: id, layout: layout)
+        guard words.count == 3, let id = UInt64(words[0]), let count = Int(words[1]),
+            let layout = PartitionLayout(count: count), let factor = Int(words[2])
+        else {
+            throw .notADataDirectory(
+                "\(directory.path)/CLUSTER holds no cluster id, partition count and replication factor"
+            )
+        }
+        return Cluster(id: id, layout: layout, replicationFactor: factor)
     }
 
     /// Binds the data to the cluster of the first map.
@@ -46,8 +59,14 @@ package struct NodeIdentity: Sendable {
     /// - Returns: whether the data belongs to this cluster.
     package func join(_ map: PartitionMap) throws(StoreError) -> Bool {
         guard let layout = map.layout else { return false }
-        if let known = try cluster() { return known == Cluster(id: map.clusterID, layout: layout) }
-        try directory.replaceFile(NodeIdentity.clusterFile, with: Array("\(map.clusterID) \(layout.count)\n".utf8))
+        let cluster = Cluster(id: map.clusterID, layout: layout, replicationFactor: map.replicationFactor)
+        if let known = try self.cluster() { return known == cluster }
+        let words = "\(cluster.id) \(layout.count) \(cluster.replicationFactor)\n"
+        try directory.replaceFile(NodeIdentity.clusterFile, with: Array(words.utf8))
         return true
     }
+}
+
+extension NodeID {
+    fileprivate static func random() -> NodeID { NodeID(UInt64.random(in: 1...UInt64.max)) }
 }

@@ -9,7 +9,6 @@ internal import Model
 internal import NIOCore
 internal import NIOPosix
 internal import Observability
-internal import Partitions
 internal import Placement
 internal import Replication
 internal import Settings
@@ -33,16 +32,9 @@ package struct NodeService {
     package func run() async throws {
         let logger = process.logger
         let directory = try DataDirectory(path: settings.dataDirectory)
-        let identity = try NodeIdentity(directory: directory)
-        let database = try Database(
-            path: try directory.subdirectory("store"),
-            options: settings.databaseOptions,
-            merge: { existing, operands in try? SortedListMerge.merge(existing: existing, operands: operands) }
-        )
         let metrics = NodeMetrics()
-        let recovery = Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
-        let recovered = try recovery.openLog(into: database) { metrics.note($0) }
-        let log = recovered.log
+        let storage = try NodeStorage.open(directory, settings: settings, logger: logger) { metrics.note($0) }
+        let (identity, database, log) = (storage.identity, storage.database, storage.recovery.log)
         let problems = ProblemBoard()
         let disk = DiskSpace(settings: settings, problems: problems, logger: logger)
         process.group.next().scheduleRepeatedTask(initialDelay: NodeService.diskPause, delay: NodeService.diskPause) {
@@ -78,7 +70,7 @@ package struct NodeService {
         let hosts = try await HostGroup(
             group: process.group,
             resources: resources,
-            recovery: recovered
+            recovery: storage.recovery
         )
         let channel = try await FrameListener.bind(
             group: process.group,

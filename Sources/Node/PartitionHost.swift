@@ -46,6 +46,7 @@ final class PartitionHost {
     private(set) var map = PartitionMap()
     private var byID: [PartitionID: Replica] = [:]
     private var isLogFailureNoted = false
+    private var isLeaving = false
     private var isEnding = false
     private var areWantsStale = false
     /// When what the loop does in this turn for all partitions together must end.
@@ -131,8 +132,9 @@ final class PartitionHost {
 
     /// The node is about to end: other nodes are to do without its replicas.
     func leave() {
+        isLeaving = true
         for replica in byID.values {
-            replica.handle(.leave)
+            replica.handle(.leave(true))
         }
     }
 
@@ -150,6 +152,8 @@ final class PartitionHost {
         beacons.noteTurn(ofLoop: loop)
         for replica in byID.values {
             replica.requests.releaseExpiredWaiters(now: now)
+            // A disk without space takes no entries: others do, and take this node back when there is space.
+            replica.handle(.leave(isLeaving || resources.disk.refusal != nil))
             replica.handle(.tick)
         }
         updateWants()

@@ -26,8 +26,8 @@ package struct ReplicaState {
         case installed(index: LogIndex, epoch: UInt64)
         /// A planned handover.
         case transfer(to: NodeID)
-        /// The node is about to end: others are to do without it.
-        case leave
+        /// Whether the node is about to end, or takes nothing now: others are to do without it.
+        case leave(Bool)
         case tick
     }
 
@@ -124,7 +124,7 @@ package struct ReplicaState {
         case .snapshotEnded(let follower, let epoch):
             if isOfThisEpoch(epoch) { probe(follower, now: now) }
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
-        case .leave: isLeaving = true
+        case .leave(let isLeaving): self.isLeaving = isLeaving
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)
         }

@@ -161,7 +161,7 @@ import Testing
     @Test func aPrimaryThatLeavesHandsItsPlaceToOneThatStays() {
         var test = self
         test.lead()
-        _ = test.tell(.leave)
+        _ = test.tell(.leave(true))
         _ = test.hear(.leaving(epoch: 2), from: Self.second)
         #expect(!test.replica.mayLeave)
         var table = LeaseTable(times: .standard, run: 1, now: 0)

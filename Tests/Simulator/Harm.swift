@@ -136,7 +136,7 @@ package enum Harm: CaseIterable, Sendable {
         case .leave:
             guard node.isUp else { return false }
             for partition in simulation.partitions {
-                node.handle(.leave, in: partition)
+                node.handle(.leave(true), in: partition)
             }
             Harm.crash(node, after: time / 2, for: 300_000, in: simulation)
         case .transfer:
