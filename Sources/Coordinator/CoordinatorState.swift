@@ -72,6 +72,7 @@ package struct CoordinatorState {
         case .initialize(let partitions, let factor, let nodes):
             initialize(partitions: partitions, factor: factor, nodes: nodes, clusterID: random)
         case .health: [.answer(.health(statuses(now: now)))]
+        case .addLearner(let partition, let node): addLearner(node, to: partition, now: now)
         case .propose(let partition, let configuration): propose(configuration, for: partition, now: now)
         }
     }
@@ -139,6 +140,32 @@ package struct CoordinatorState {
         return [.store(map), .answer(.map(map))]
     }
 
+    private mutating func addLearner(_ node: NodeID, to partition: PartitionID, now: Milliseconds) -> [Effect] {
+        let index = Int(partition.rawValue)
+        guard index < map.configurations.count else {
+            return refuse(.invalid("there is no partition \(partition)"))
+        }
+        guard map.replicationFactor > 1 else {
+            return refuse(
+                .invalid("partitions with one replica cannot be moved: dump the cluster and load another one")
+            )
+        }
+        guard let member = map.member(node), isAlive(member, now: now) else {
+            return refuse(.unavailable("node \(node) is not there or not ready"))
+        }
+        let learners = map.learners[partition] ?? []
+        guard !map.configurations[index].replicas.contains(node), !learners.contains(node) else {
+            return [.answer(.map(map))]
+        }
+        map.learners[partition] = learners + [node]
+        map.version += 1
+        return [.store(map), .answer(.map(map))]
+    }
+
+    private func isAlive(_ member: Member, now: Milliseconds) -> Bool {
+        heard[member.id].map { now <= $0.at + replacement.silence && $0.health.isReady } ?? false
+    }
+
     private mutating func noteLeft(_ node: NodeID, _ partition: Int, now: Milliseconds) {
         var patience = replacement.patienceWithReturning
         if let before = left[partition], before.node == node, now < before.at + 6 * replacement.patience {
@@ -157,9 +184,7 @@ package struct CoordinatorState {
         let began = watchingSince ?? now
         watchingSince = began
         guard now >= began + replacement.silence else { return [] }
-        let alive = map.members.filter { member in
-            heard[member.id].map { now <= $0.at + replacement.silence && $0.health.isReady } ?? false
-        }
+        let alive = map.members.filter { isAlive($0, now: now) }
         let before = map.learners
         map.learners = map.learners.compactMapValues { nodes in
             let left = nodes.filter { node in alive.contains { $0.id == node } }

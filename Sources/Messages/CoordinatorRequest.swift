@@ -14,6 +14,9 @@ package enum CoordinatorRequest: Equatable, Sendable {
     /// Make this a partition's configuration if the epoch is still the one before its own. Answered with the map,
     /// whoever has changed it.
     case propose(PartitionID, PartitionMap.Configuration)
+    /// Let a node become a member of a partition, as an operator wants it. Answered with the map; the partition's primary
+    /// proposes it when it holds what the members hold.
+    case addLearner(PartitionID, NodeID)
 }
 
 /// How a node does, as it says itself.
@@ -88,6 +91,10 @@ extension CoordinatorRequest: BinaryCodable {
             writer.write(UInt8(5))
             writer.write(partition)
             writer.write(configuration)
+        case .addLearner(let partition, let node):
+            writer.write(UInt8(6))
+            writer.write(partition)
+            writer.writeFixed(node.rawValue)
         }
     }
 
@@ -103,6 +110,7 @@ extension CoordinatorRequest: BinaryCodable {
             )
         case 4: self = .health
         case 5: self = .propose(try reader.readPartition(), try reader.read())
+        case 6: self = .addLearner(try reader.readPartition(), NodeID(try reader.readFixed()))
         case let other: throw .invalid("coordinator request \(other)")
         }
     }

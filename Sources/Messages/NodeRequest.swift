@@ -18,6 +18,8 @@ package enum NodeRequest: Equatable, Sendable {
     case snapshot(SnapshotPage)
     /// Hand a partition's primary over to one of its secondaries.
     case transfer(PartitionID, to: NodeID)
+    /// Do without a secondary of a partition from now on.
+    case exclude(PartitionID, NodeID)
 }
 
 /// Messages of one node's replicas for another's.
@@ -177,6 +179,10 @@ extension NodeRequest: BinaryCodable {
         case .snapshot(let page):
             writer.write(UInt8(7))
             writer.write(page)
+        case .exclude(let partition, let node):
+            writer.write(UInt8(8))
+            writer.write(partition)
+            writer.writeFixed(node.rawValue)
         case .transfer(let partition, let node):
             writer.write(UInt8(6))
             writer.write(partition)
@@ -225,6 +231,7 @@ extension NodeRequest: BinaryCodable {
             )
         case 6: self = .transfer(try reader.readPartition(), to: NodeID(try reader.readFixed()))
         case 7: self = .snapshot(try reader.read())
+        case 8: self = .exclude(try reader.readPartition(), NodeID(try reader.readFixed()))
         case let other: throw .invalid("node request \(other)")
         }
     }

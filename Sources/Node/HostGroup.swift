@@ -91,7 +91,9 @@ final class HostGroup: Sendable {
         case .deliver(let bags): deliver(bags, reply)
         case .replicate(let mail): replicate(mail, reply)
         case .transfer(let partition, let successor):
-            onHost(of: partition) { reply($0.transfer(partition, to: successor)) }
+            onHost(of: partition) { reply($0.lead(partition, .transfer(to: successor))) }
+        case .exclude(let partition, let node):
+            onHost(of: partition) { reply($0.lead(partition, .exclude(node))) }
         case .snapshot(let page): onHost(of: page.partition) { $0.receive(page, completion: reply) }
         case .beacon: reply(.noPromise)
         }

@@ -350,9 +350,10 @@ final class PartitionHost {
         courier.forget(partition)
     }
 
-    func transfer(_ partition: PartitionID, to successor: NodeID) -> NodeReply {
+    /// Tells a partition's primary what an operator wants.
+    func lead(_ partition: PartitionID, _ event: ReplicaState.Event) -> NodeReply {
         guard let replica = byID[partition], replica.isServing else { return notPrimary(partition) }
-        replica.handle(.transfer(to: successor))
+        replica.handle(event)
         return .taken
     }
 

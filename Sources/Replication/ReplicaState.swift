@@ -26,6 +26,8 @@ package struct ReplicaState {
         case installed(index: LogIndex, epoch: UInt64)
         /// A planned handover.
         case transfer(to: NodeID)
+        /// A secondary is not wanted any more.
+        case exclude(NodeID)
         /// Whether the node is about to end, or takes nothing now: others are to do without it.
         case leave(Bool)
         case tick
@@ -124,6 +126,7 @@ package struct ReplicaState {
         case .snapshotEnded(let follower, let epoch):
             if isOfThisEpoch(epoch) { probe(follower, now: now) }
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
+        case .exclude(let node): noteLeaving(node, now: now)
         case .leave(let isLeaving): self.isLeaving = isLeaving
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)

@@ -152,3 +152,40 @@ def test_chaos(tmp_path):
     for line in done.stdout.splitlines():
         note(f"chaos: {line}")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def administer(cluster, *words):
+    return subprocess.run(
+        [ROOT / ".build" / "release" / "rookery", "cluster", *map(str, words), "--coordinator",
+         f"127.0.0.1:{cluster.env['COORDINATOR_PORT']}", "--secret", (cluster.directory / "secret").read_text().strip()],
+        capture_output=True, text=True, timeout=120)
+
+
+def test_an_operator_moves_partitions(own):
+    cluster = own(replicas=2, partitions=4)
+    client = cluster.client()
+    users = range(16)
+    fill(client, users, 400, random.Random(1))
+    before = settled(client, users)
+    for listed in cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS"):
+        number, old = listed["partition"], listed["primary"]
+        new = next(name for name in ("node1", "node2", "node3") if name not in (old, *listed["secondaries"]))
+        done = administer(cluster, "move", number, "--from", old, "--to", new)
+        assert done.returncode == 0, done.stderr
+        assert cluster.primaries()[number] == new
+        done = administer(cluster, "lead", number, listed["secondaries"][0])
+        assert done.returncode == 0, done.stderr
+        assert cluster.primaries()[number] == listed["secondaries"][0]
+        assert settled(client, users) == before
+    for words, problem in ((("move", 9, "--from", "node1", "--to", "node2"), "there is no partition 9"),
+                           (("move", 0, "--from", "nobody", "--to", "node2"), "there is no node 'nobody'"),
+                           (("lead", 0, "nobody"), "there is no node 'nobody'")):
+        done = administer(cluster, *words)
+        assert done.returncode != 0 and problem in done.stderr
+
+
+def test_one_replica_is_not_moved(own):
+    cluster = own(nodes=2, partitions=4)
+    old = cluster.primaries()[0]
+    done = administer(cluster, "move", 0, "--from", old, "--to", "node2" if old == "node1" else "node1")
+    assert done.returncode != 0 and "partitions with one replica cannot be moved" in done.stderr

@@ -1,22 +1,21 @@
 import ArgumentParser
 import Client
-import ClusterLinks
 import Launch
-import Logging
 import Messages
 import Model
 import NIOCore
 import NIOPosix
 import Placement
 import Settings
-import Wire
 
-/// `rookery cluster`: creates a cluster and shows it.
+/// `rookery cluster`: creates a cluster, shows it, moves partitions.
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
-        abstract: "Creates a cluster and shows how it does.",
-        subcommands: [ClusterInit.self, ClusterStatus.self, ClusterPartitions.self]
+        abstract: "Creates a cluster, shows how it does, and moves partitions.",
+        subcommands: [
+            ClusterInit.self, ClusterStatus.self, ClusterPartitions.self, ClusterLead.self, ClusterMove.self,
+        ]
     )
 }
 
@@ -51,11 +50,7 @@ struct ClusterInit: AsyncParsableCommand {
         abstract: "Fixes the partition count and places the partitions on the registered nodes."
     )
 
-    @Option(name: .long, help: "The coordinator's host and port.")
-    var coordinator: String = "127.0.0.1:7400"
-
-    @Option(name: .long, help: "The cluster's secret, if it has one.")
-    var secret: String = ""
+    @OptionGroup var options: CoordinatorOptions
 
     @Option(name: .long, help: "Partitions: a power of two from 1 to 1024. Fixed for the cluster's life.")
     var partitions: Int = 16
@@ -70,8 +65,6 @@ struct ClusterInit: AsyncParsableCommand {
     var timeout: Int = 30
 
     func run() async throws {
-        guard let endpoint = Endpoint(coordinator) else { throw ValidationError("'\(coordinator)' is not host:port") }
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
         let request = CoordinatorRequest.initialize(
             partitions: partitions,
             replicationFactor: replicas,
@@ -79,7 +72,7 @@ struct ClusterInit: AsyncParsableCommand {
         )
         let deadline = ContinuousClock.now + .seconds(timeout)
         while true {
-            switch try await ask(request, endpoint, loop) {
+            switch try await options.ask(request) {
             case .success(.map(let map)):
                 print("cluster \(map.clusterID): \(map.configurations.count) partitions on \(map.members.count) nodes")
                 return
@@ -92,28 +85,6 @@ struct ClusterInit: AsyncParsableCommand {
                 throw ValidationError("the coordinator's answer cannot be understood")
             }
         }
-    }
-
-    private func ask(
-        _ request: CoordinatorRequest,
-        _ endpoint: Endpoint,
-        _ loop: any EventLoop
-    ) async throws -> Result<CoordinatorReply, Refusal> {
-        let secret = self.secret
-        let promise = loop.makePromise(of: Result<CoordinatorReply, Refusal>.self)
-        loop.execute {
-            let client = CoordinatorClient(
-                eventLoop: loop,
-                coordinator: endpoint,
-                handshake: Handshake(secret: secret, name: "rookery"),
-                logger: Logger(label: "rookery") { _ in SwiftLogNoOpLogHandler() }
-            )
-            client.ask(request, within: .seconds(2)) { result in
-                promise.succeed(result)
-                client.close()
-            }
-        }
-        return try await promise.futureResult.get()
     }
 }
 
@@ -147,9 +118,16 @@ struct ClusterPartitions: AsyncParsableCommand {
 
     func run() async throws {
         let connection = try await options.connect(on: MultiThreadedEventLoopGroup.singleton.next())
-        let columns = ["partition", "epoch", "primary"]
         let partitions = try await connection.ask(["CLUSTER.PARTITIONS"]).array ?? []
-        printTable(columns, partitions.map { partition in columns.map { partition[$0]?.string ?? "-" } })
+        printTable(
+            ["partition", "epoch", "primary", "secondaries", "learners"],
+            partitions.map { partition in
+                ["partition", "epoch", "primary"].map { partition[$0]?.string ?? "-" }
+                    + ["secondaries", "learners"].map { field in
+                        (partition[field]?.array ?? []).compactMap(\.string).joined(separator: ",")
+                    }
+            }
+        )
     }
 }
 
