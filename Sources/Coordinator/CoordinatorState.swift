@@ -31,7 +31,6 @@ package struct CoordinatorState {
     private static let largestFactor = 7
 
     private struct LeftReplica {
-        let node: NodeID
         let at: Milliseconds
         /// Twice as long as the last time, where that was not long ago.
         let patience: Milliseconds
@@ -47,8 +46,8 @@ package struct CoordinatorState {
     private var heard: [NodeID: Heard] = [:]
     /// Since when this coordinator has looked for lost replicas.
     private var watchingSince: Milliseconds?
-    /// Members that were left out lately, by partition.
-    private var left: [Int: LeftReplica] = [:]
+    /// Members that were left out lately, by partition and node.
+    private var left: [Int: [NodeID: LeftReplica]] = [:]
     /// By partition, since when it has lacked a replica.
     private var shortSince: [Int: Milliseconds] = [:]
 
@@ -133,7 +132,7 @@ package struct CoordinatorState {
         }
         let remaining = learners.filter { node in !map.configurations[index].replicas.contains(node) }
         map.learners[partition] = remaining.isEmpty ? nil : remaining
-        if let node = current.replicas.first(where: { !map.configurations[index].replicas.contains($0) }) {
+        for node in current.replicas where !map.configurations[index].replicas.contains(node) {
             noteLeft(node, index, now: now)
         }
         map.version += 1
@@ -168,10 +167,10 @@ package struct CoordinatorState {
 
     private mutating func noteLeft(_ node: NodeID, _ partition: Int, now: Milliseconds) {
         var patience = replacement.patienceWithReturning
-        if let before = left[partition], before.node == node, now < before.at + 6 * replacement.patience {
+        if let before = left[partition]?[node], now < before.at + 6 * replacement.patience {
             patience = min(before.patience * 2, replacement.patience)
         }
-        left[partition] = LeftReplica(node: node, at: now, patience: patience)
+        left[partition, default: [:]][node] = LeftReplica(at: now, patience: patience)
     }
 
     /// Fewer could lose what was acknowledged with them: a majority of the replication factor.
@@ -180,6 +179,8 @@ package struct CoordinatorState {
     /// Finds new nodes for partitions that have lacked a replica for a while, a few at a time, and forgets learners that
     /// are gone. To be called now and then.
     package mutating func replaceLostReplicas(now: Milliseconds) -> [Effect] {
+        // What one replica has nobody else can be taught.
+        guard map.replicationFactor > 1 else { return [] }
         // Nobody has had the time to be heard of.
         let began = watchingSince ?? now
         watchingSince = began
@@ -205,14 +206,23 @@ package struct CoordinatorState {
         return [.store(map)]
     }
 
+    /// Learners of partitions that nobody leads wait, and hold nobody else up.
+    private func movesUnderWay(_ living: Set<NodeID>) -> Int {
+        map.learners.keys.count { map.primary(of: $0).map(living.contains) ?? false }
+    }
+
     /// Nodes that were members lately, and are back, become learners soon.
     private mutating func takeBack(_ partitions: [Int], _ living: Set<NodeID>, now: Milliseconds) {
-        for partition in partitions where map.learners.count < replacement.largestMoves {
+        for partition in partitions where movesUnderWay(living) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
-            guard let left = left[partition], living.contains(left.node), map.learners[id] == nil,
-                now >= left.at + left.patience, !map.configurations[partition].replicas.contains(left.node)
-            else { continue }
-            map.learners[id] = [left.node]
+            let returned = (left[partition] ?? [:]).filter { node, left in
+                living.contains(node) && now >= left.at + left.patience
+                    && !map.configurations[partition].replicas.contains(node)
+            }
+            guard map.learners[id] == nil, let node = returned.max(by: { $0.value.at < $1.value.at })?.key else {
+                continue
+            }
+            map.learners[id] = [node]
         }
     }
 
@@ -224,7 +234,8 @@ package struct CoordinatorState {
             members: alive
         )
         let target = placement.target(from: map.configurations.map(\.replicas))
-        for partition in partitions where map.learners.count < replacement.largestMoves {
+        let living = Set(alive.map(\.id))
+        for partition in partitions where movesUnderWay(living) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let present = map.configurations[partition].replicas
             guard map.learners[id] == nil, let node = target[partition].first(where: { !present.contains($0) }) else {

@@ -47,10 +47,13 @@ package final class GroupCommitLog: Sendable {
         try? queue.append(.removal(persisted), bytes: 0)
     }
 
-    /// Gives `completion` the log's files with everything submitted before, on the log's thread; it is not called where the log
-    /// has failed.
-    package func extents(_ completion: @escaping @Sendable ([SegmentExtent]) -> Void) {
-        try? queue.append(.extents(completion), bytes: 0)
+    /// Gives `completion` the log's files with everything submitted before, on the log's thread, or why there are none.
+    package func extents(_ completion: @escaping @Sendable (Result<[SegmentExtent], LogError>) -> Void) {
+        do throws(LogError) {
+            try queue.append(.extents(completion), bytes: 0)
+        } catch {
+            completion(.failure(error))
+        }
     }
 
     /// Bytes waiting to be written.
@@ -73,7 +76,7 @@ package final class GroupCommitLog: Sendable {
 private enum Submission: Sendable {
     case records([LogRecord], GroupCommitLog.Completion)
     case removal([PartitionID: LogIndex])
-    case extents(@Sendable ([SegmentExtent]) -> Void)
+    case extents(@Sendable (Result<[SegmentExtent], LogError>) -> Void)
 }
 
 /// The bounded queue between the event loops and the log's thread.
@@ -217,8 +220,8 @@ private final class CommitLoop: @unchecked Sendable {
                 failure = error
             }
         }
-        for case .extents(let completion) in submissions where failure == nil {
-            completion(writer.extents)
+        for case .extents(let completion) in submissions {
+            completion(failure.map { .failure($0) } ?? .success(writer.extents))
         }
         queue.report(size: writer.size, failure: failure)
         for completion in completions {

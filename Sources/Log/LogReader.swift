@@ -50,7 +50,7 @@ package final class LogReader: Sendable {
         let place = places.withLock { $0.removeValue(forKey: Next(partition: partition, index: first)) }
         for segment in segments {
             let next = first + LogIndex(found.count)
-            guard let indexes = segment.indexes[partition], indexes.upperBound >= next else { continue }
+            guard let indexes = segment.indexes[partition], indexes.contains(next) else { continue }
             if let place, place.segment > segment.base { continue }
             var offset = place.map { $0.segment == segment.base ? $0.offset : 0 } ?? 0
             offset = max(offset, BatchFormat.segmentHeaderSize)

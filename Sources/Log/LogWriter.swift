@@ -103,6 +103,7 @@ package final class LogWriter {
             BatchFormat.batch(records, offset: segments[last].end, syncedThrough: syncedThrough)
         )
         segments[last].note(records)
+        segments.dropReplaced(by: records, before: last)
         isSyncNoted = true
         hasUnnotedRecords = !records.isEmpty
     }

@@ -79,6 +79,7 @@ struct SegmentRecovery {
             switch Self.batch(in: bytes, at: position, base: segment.base) {
             case .success(let batch):
                 segment.note(batch.records)
+                segments.dropReplaced(by: batch.records, before: segments.count)
                 result.records += batch.records.count
                 for record in batch.records {
                     try body(record)

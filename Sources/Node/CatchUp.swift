@@ -18,18 +18,36 @@ final class CatchUp {
     private static let bytesPerRead = 2 << 20
     /// Snapshots that are sent at the same time; who is refused is tried again.
     private static let largestSending = 2
+    /// A follower has so long to ask for what comes behind its snapshot.
+    private static let holdAfterwards = TimeAmount.seconds(30)
+    private static let longestHold = TimeAmount.minutes(30)
+    /// A snapshot of which no page has come for so long is given up.
+    private static let patience = TimeAmount.minutes(2)
     private static let pauseWhenFull = TimeAmount.milliseconds(500)
 
     private unowned let host: PartitionHost
     private let resources: NodeResources
     private let links: NodeLinks
     private var sending: [PartitionID: SnapshotSender] = [:]
+    /// What followers need of the log behind their snapshots, and until when it is kept for them.
+    private var holds: [PartitionID: (index: LogIndex, end: NIODeadline)] = [:]
     private var receiving: [PartitionID: SnapshotReceiver] = [:]
 
     init(host: PartitionHost, resources: NodeResources, links: NodeLinks) {
         self.host = host
         self.resources = resources
         self.links = links
+    }
+
+    /// By partition, the entry behind which the log is to be kept for a follower.
+    func heldBack(now: NIODeadline) -> [PartitionID: LogIndex] {
+        holds = holds.filter { $0.value.end > now }
+        return holds.mapValues(\.index)
+    }
+
+    /// Gives up snapshots whose senders have given them up.
+    func forgetAbandoned(now: NIODeadline) {
+        receiving = receiving.filter { $0.value.lastPage + CatchUp.patience > now }
     }
 
     // MARK: For others
@@ -52,7 +70,7 @@ final class CatchUp {
                         try reader.entries(
                             of: partition,
                             from: first,
-                            in: segments,
+                            in: try segments.get(),
                             epoch: { epochs.epoch(at: $0) },
                             bytes: CatchUp.bytesPerRead
                         )
@@ -102,11 +120,13 @@ final class CatchUp {
             isWanted: { replica.state.configuration.epoch == epoch && replica.failure == nil },
             completion: { result in
                 self.sending[partition] = nil
+                self.holds[partition]?.end = .now() + CatchUp.holdAfterwards
                 self.noteEnd(result, metadata)
                 replica.handle(.snapshotEnded(for: follower, epoch: epoch))
             }
         )
         sending[partition] = sender
+        holds[partition] = (snapshot.index, .now() + CatchUp.longestHold)
         sender.start()
     }
 
@@ -159,11 +179,17 @@ final class CatchUp {
         _ completion: @escaping (Refusal?) -> Void
     ) {
         replica.beginInstalling()
-        let (database, threads) = (resources.database, resources.threads)
-        host.append([.forgotten(page.partition)], of: page.partition) {
+        let (database, threads, paths) = (resources.database, resources.threads, receiver.paths)
+        host.append([.forgotten(page.partition)], of: page.partition) { result in
+            if case .failure(let error) = result {
+                replica.stop(.broken("a snapshot cannot be taken in: \(error)"))
+                return completion(.unavailable("\(error)"))
+            }
             threads.runIfActive(eventLoop: self.host.eventLoop) {
-                try Partition.replace(page.partition, in: database, withTables: receiver.paths)
+                try Partition.replace(page.partition, in: database, withTables: paths)
             }.assumeIsolated().whenComplete { result in
+                // The files are the receiver's: they go with it.
+                withExtendedLifetime(receiver) {}
                 switch result {
                 case .success:
                     self.host.reopen(replica, at: page)

@@ -19,6 +19,9 @@ final class HostGroup: Sendable {
     private let node: NodeID
     private let logger: Logger
     /// What other threads are told of the partitions, as of the last report of each loop.
+    /// Whether the node is about to end.
+    private let leaving = NIOLockedValueBox(false)
+    var isLeaving: Bool { leaving.withLockedValue { $0 } }
     private let reports: NIOLockedValueBox<[Int: HostReport]>
 
     init(
@@ -65,6 +68,10 @@ final class HostGroup: Sendable {
     var partitions: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.partitions) } }
     /// Partitions that are this node's to serve, and are not served yet.
     var unservedCount: Int { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.unserved } } }
+    /// By partition, the entry behind which the log is needed by others.
+    var heldBack: [PartitionID: LogIndex] {
+        reports.withLockedValue { $0.values.reduce(into: [:]) { $0.merge($1.heldBack) { min($0, $1) } } }
+    }
     /// Partitions that this node has no part in.
     var elsewhere: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.elsewhere) } }
     var waitingLetters: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.waitingLetters } } }
@@ -181,9 +188,11 @@ final class HostGroup: Sendable {
 
     /// Lets other nodes do without this one, where they have copies. Waits for that, a few seconds at most.
     func leave() async throws {
+        leaving.withLockedValue { $0 = true }
         onEach { $0.leave() }
         try await wait(for: "other nodes to do without this one") { host in
-            host.replicas.count { !$0.state.mayLeave && $0.failure == nil }
+            let now = MonotonicClock.now()
+            return host.replicas.count { !$0.state.mayLeave(now: now) && $0.failure == nil }
         }
     }
 
@@ -208,6 +217,8 @@ final class HostGroup: Sendable {
 /// What a loop says of its partitions, for other threads.
 struct HostReport: Sendable {
     let partitions: [PartitionID]
+    /// By partition, the entry behind which a follower that is sent a snapshot will need the log.
+    let heldBack: [PartitionID: LogIndex]
     let elsewhere: [PartitionID]
     /// How many are this node's to serve, and are not served yet.
     let unserved: Int

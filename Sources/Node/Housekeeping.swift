@@ -63,6 +63,9 @@ final class Housekeeping: Sendable {
             for partition in hosts.partitions {
                 persisted[partition] = try Partition.persistedIndex(of: partition, in: database)
             }
+            for (partition, index) in hosts.heldBack {
+                persisted[partition] = min(persisted[partition] ?? 0, index)
+            }
             for partition in hosts.elsewhere {
                 persisted[partition] = .max
             }

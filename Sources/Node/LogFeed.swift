@@ -9,13 +9,14 @@ internal import NIOCore
 final class LogFeed {
     /// By partition, the last ticket of what was given to the log.
     typealias Tickets = [PartitionID: UInt64]
+    typealias FollowUp = (Result<Void, LogError>) -> Void
 
     private let eventLoop: any EventLoop
     private let log: GroupCommitLog
     private let completion: (Tickets, Result<Void, LogError>) -> Void
     private var records: [LogRecord] = []
     private var tickets: Tickets = [:]
-    private var followUps: [() -> Void] = []
+    private var followUps: [FollowUp] = []
     private(set) var waitingBytes = 0
     private var isSubmitScheduled = false
 
@@ -32,12 +33,12 @@ final class LogFeed {
 
     /// - Parameters:
     ///   - ticket: with which the partition is told that they are durable; nil where it need not be.
-    ///   - followUp: called when they are; never, where the log fails.
+    ///   - followUp: called when they are, or never will be.
     func append(
         _ new: [LogRecord],
         of partition: PartitionID,
         ticket: UInt64?,
-        followUp: (() -> Void)? = nil
+        followUp: FollowUp? = nil
     ) {
         records.append(contentsOf: new)
         waitingBytes += new.reduce(0) { $0 + $1.payload.count }
@@ -56,9 +57,8 @@ final class LogFeed {
             try log.submit(records) { result in
                 bound.eventLoop.execute {
                     bound.value.feed.completion(submitted, result)
-                    guard case .success = result else { return }
                     for followUp in bound.value.followUps {
-                        followUp()
+                        followUp(result)
                     }
                 }
             }
@@ -69,7 +69,13 @@ final class LogFeed {
             return
         } catch {
             // Behind what the log has completed before.
-            eventLoop.assumeIsolated().execute { self.completion(submitted, .failure(error)) }
+            let failed = followUps
+            eventLoop.assumeIsolated().execute {
+                self.completion(submitted, .failure(error))
+                for followUp in failed {
+                    followUp(.failure(error))
+                }
+            }
         }
         records = []
         tickets = [:]

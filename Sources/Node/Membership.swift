@@ -55,7 +55,7 @@ final class Membership: Sendable {
             follower.start()
             self.beat(member, through: client, on: loop) {
                 NodeHealth(
-                    isReady: problems.summary == nil,
+                    isReady: problems.summary == nil && !hosts.isLeaving,
                     problem: problems.summary ?? "",
                     durability: settings.durabilityText,
                     partitions: hosts.partitionCount,

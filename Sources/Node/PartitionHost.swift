@@ -169,6 +169,7 @@ final class PartitionHost {
             tellOthers()
         }
         if ticks % PartitionHost.ticksPerSweep == 0 {
+            catchUp.forgetAbandoned(now: now)
             dropUnreadHomeLists()
         }
     }
@@ -177,6 +178,7 @@ final class PartitionHost {
         report(
             HostReport(
                 partitions: Array(byID.keys),
+                heldBack: catchUp.heldBack(now: .now()),
                 elsewhere: (map.layout?.partitions ?? []).filter { partition in
                     isOurs(partition) && byID[partition] == nil && stopped[partition] == nil
                 },
@@ -226,8 +228,7 @@ final class PartitionHost {
         let all = layout.partitions.filter { isHere($0) }
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
             guard isHere(partition) else {
-                // What uncommitted entries it had does not count any more.
-                opener.forgetLog(of: partition)
+                if opener.forgetLog(of: partition) { feed.append([.forgotten(partition)], of: partition, ticket: nil) }
                 continue
             }
             if let failure = stopped[partition] {
@@ -239,9 +240,19 @@ final class PartitionHost {
         for (partition, replica) in byID {
             replica.handle(.learners(map.learners[partition] ?? []))
             replica.handle(.configured(map.configurations[Int(partition.rawValue)]))
+            if !isHere(partition) { close(replica) }
         }
         updateWants()
         tellOthers()
+    }
+
+    /// The node has no part in a partition any more: what it has not applied counts no longer.
+    private func close(_ replica: Replica) {
+        let partition = replica.partition.id
+        guard !replica.isInstalling, replica.failure == nil else { return }
+        if replica.unappliedCount > 0 { feed.append([.forgotten(partition)], of: partition, ticket: nil) }
+        byID[partition] = nil
+        logger.info("partition closed", metadata: ["partition": "\(partition)"])
     }
 
     private func isHere(_ partition: PartitionID) -> Bool {
@@ -292,6 +303,7 @@ final class PartitionHost {
     /// Says which leases this loop's primaries need.
     private func updateWants() {
         areWantsStale = false
+        guard !isEnding else { return }
         var wants: [NodeID: [PartitionID: UInt64]] = [:]
         for (partition, replica) in byID {
             for grantor in replica.state.grantors {
@@ -448,13 +460,14 @@ final class PartitionHost {
 
     /// Gives records to the log with all others of this turn of the loop.
     func append(_ records: [LogRecord], of partition: PartitionID, ticket: UInt64?) {
+        // What ends here, and may have been sent, comes back under another epoch.
         guard !isEnding else { return }
         feed.append(records, of: partition, ticket: ticket)
     }
 
-    /// - Parameter followUp: called when the records are durable; never, where the log fails.
-    func append(_ records: [LogRecord], of partition: PartitionID, followUp: @escaping () -> Void) {
-        guard !isEnding else { return }
+    /// - Parameter followUp: called when the records are durable, or never will be.
+    func append(_ records: [LogRecord], of partition: PartitionID, followUp: @escaping LogFeed.FollowUp) {
+        guard !isEnding else { return followUp(.failure(.closed)) }
         feed.append(records, of: partition, ticket: nil, followUp: followUp)
     }
 

@@ -15,8 +15,11 @@ final class PartitionOpener {
     }
 
     /// The node has no part in a partition: what nothing says was committed counts no longer.
-    func forgetLog(of partition: PartitionID) {
-        logs[partition] = nil
+    ///
+    /// - Returns: whether the log has to be told so, lest a later start finds a part of it.
+    func forgetLog(of partition: PartitionID) -> Bool {
+        guard let log = logs.removeValue(forKey: partition) else { return false }
+        return !log.uncommitted.isEmpty
     }
 
     /// - Parameter count: the partitions that share the node's memory.

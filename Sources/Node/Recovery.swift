@@ -39,6 +39,11 @@ struct Recovery {
             guard let layout = cluster?.layout else {
                 throw .inputOutput("the log holds entries, but the file CLUSTER is missing")
             }
+            if record.content == .forgotten {
+                // Whatever was wrong with what came before counts no longer: a snapshot was about to take its place.
+                stopped[record.partition] = nil
+                partitions[record.partition] = nil
+            }
             guard stopped[record.partition] == nil else { return }
             do throws(PartitionFailure) {
                 // Taken out: taking a record must not copy what waits.

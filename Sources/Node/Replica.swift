@@ -19,6 +19,8 @@ final class Replica {
         let index: LogIndex
         /// Nil where the entry only begins an epoch.
         let entry: LogEntry?
+        /// Of its payload.
+        let bytes: Int
         var origin: Origin
     }
 
@@ -26,6 +28,7 @@ final class Replica {
     private static let storeRetry = TimeAmount.milliseconds(250)
     /// Entries that a secondary may have to apply; more are not taken until it has.
     private static let largestUnapplied = 262_144
+    private static let largestUnappliedBytes = 128 << 20
 
     private(set) var partition: Partition
     private let host: PartitionHost
@@ -36,6 +39,7 @@ final class Replica {
     private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
     /// Behind what is applied, in order.
     private var unapplied: Deque<Unapplied> = []
+    private var unappliedBytes = 0
     /// What enters the log at the end of this turn of the loop.
     private var unsubmitted: [(entry: LogEntry, payload: [UInt8], origin: Origin)] = []
     /// What is being submitted, to be found again when it is to be persisted.
@@ -71,8 +75,15 @@ final class Replica {
         notedCommitted = partition.appliedIndex
         for entry in uncommitted {
             unapplied.append(
-                Unapplied(epoch: entry.epoch, index: entry.index, entry: try entry.command(), origin: .own)
+                Unapplied(
+                    epoch: entry.epoch,
+                    index: entry.index,
+                    entry: try entry.command(),
+                    bytes: entry.payload.count,
+                    origin: .own
+                )
             )
+            unappliedBytes += entry.payload.count
         }
     }
 
@@ -159,10 +170,12 @@ final class Replica {
     func handle(_ event: ReplicaState.Event) {
         if isInstalling {
             switch event {
-            case .configured, .learners: held.append(event)
-            default: break
+            case .configured, .learners:
+                held.append(event)
+                return
+            case .logFailed: break
+            default: return
             }
-            return
         }
         let effects = state.handle(event, now: MonotonicClock.now(), leases: host.leases.table)
         for effect in effects {
@@ -184,11 +197,18 @@ final class Replica {
 
     /// Takes a message of another replica.
     func receive(_ message: ReplicaMessage, from sender: NodeID) {
-        if case .append(let append) = message, !append.entries.isEmpty {
-            // It will be sent again; a secondary that cannot take it for long is left out.
-            guard host.logRefusal == nil, unapplied.count < Replica.largestUnapplied else { return }
-        }
+        if case .append(let append) = message, isTooMuch(append) { return }
         handle(.received(message, from: sender))
+    }
+
+    /// Whether entries cannot be taken now. They will be sent again; a secondary that cannot take them for long is left out.
+    private func isTooMuch(_ append: ReplicaMessage.Append) -> Bool {
+        // What only begins an epoch is taken even where the disk is almost full: without it nobody could read.
+        guard append.entries.contains(where: { !$0.payload.isEmpty && $0.index > state.lastIndex }) else {
+            return false
+        }
+        return isStalled || host.logRefusal != nil || unapplied.count >= Replica.largestUnapplied
+            || unappliedBytes >= Replica.largestUnappliedBytes
     }
 
     private func perform(_ effect: ReplicaState.Effect) {
@@ -219,23 +239,32 @@ final class Replica {
         var replaced: [Origin] = []
         while let last = unapplied.last, last.index > after {
             replaced.append(last.origin)
+            unappliedBytes -= last.bytes
             unapplied.removeLast()
         }
         abandon(replaced, .refused(Requests.unknownOutcome))
-        if known.count == entries.count {
-            for (entry, (command, _, origin)) in zip(entries, known) {
-                unapplied.append(Unapplied(epoch: entry.epoch, index: entry.index, entry: command, origin: origin))
-            }
-        } else {
-            for entry in entries {
-                let command: LogEntry?
+        for (position, entry) in entries.enumerated() {
+            // What this replica has just submitted need not be decoded again.
+            var (command, origin): (LogEntry?, Origin) = (nil, .own)
+            if known.count == entries.count {
+                (command, origin) = (known[position].entry, known[position].origin)
+            } else {
                 do throws(PartitionFailure) {
                     command = try entry.command()
                 } catch {
                     return stop(error)
                 }
-                unapplied.append(Unapplied(epoch: entry.epoch, index: entry.index, entry: command, origin: .own))
             }
+            unappliedBytes += entry.payload.count
+            unapplied.append(
+                Unapplied(
+                    epoch: entry.epoch,
+                    index: entry.index,
+                    entry: command,
+                    bytes: entry.payload.count,
+                    origin: origin
+                )
+            )
         }
         var records = entries.map {
             LogRecord(partition: partition.id, epoch: $0.epoch, index: $0.index, payload: $0.payload)
@@ -264,7 +293,8 @@ final class Replica {
 
     /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
     func mayInstall(_ page: SnapshotPage) -> Bool {
-        failure == nil && !isInstalling && !state.isMember && state.configuration.epoch == page.epoch
+        failure == nil && !isInstalling && !isStalled && host.logRefusal == nil && !state.isMember
+            && state.configuration.epoch == page.epoch
             && state.configuration.primary == page.sender && page.index > partition.appliedIndex
             && page.index > state.committed && page.index >= state.acknowledged
     }
@@ -272,9 +302,11 @@ final class Replica {
     func beginInstalling() {
         isInstalling = true
         unapplied = []
+        unappliedBytes = 0
     }
 
     func install(_ partition: Partition) {
+        guard failure == nil else { return }
         isInstalling = false
         self.partition = partition
         notedCommitted = partition.appliedIndex
@@ -346,6 +378,7 @@ final class Replica {
                 return continueDeletions()
             }
             unapplied.removeFirst()
+            unappliedBytes -= first.bytes
             let isApplied = complete(first) { () throws(PartitionFailure) in
                 guard let entry = first.entry else {
                     return try partition.applyBeginning(ofEpoch: first.epoch, at: first.index)
@@ -409,7 +442,7 @@ final class Replica {
 
     /// Tries again to write the entry that the store had no space for.
     private func resumeStalled() {
-        guard failure == nil, let one = stalled else { return }
+        guard failure == nil, !isInstalling, let one = stalled else { return }
         stalled = nil
         let isApplied = complete(one) { () throws(PartitionFailure) in try partition.commit() }
         guard isApplied else { return }
@@ -450,6 +483,7 @@ final class Replica {
         let abandoned = (stalled.map { [$0.origin] } ?? []) + unapplied.map(\.origin) + unsubmitted.map(\.origin)
         stalled = nil
         unapplied = []
+        unappliedBytes = 0
         unsubmitted = []
         abandon(abandoned, .refused(Requests.unknownOutcome))
         requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))

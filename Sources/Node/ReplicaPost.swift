@@ -13,7 +13,7 @@ final class ReplicaPost {
     /// About how much one request holds; the rest goes in others.
     private static let bytesPerRequest = 4 << 20
     /// What may be on its way to one node; more is lost.
-    private static let largestInFlight = 32 << 20
+    private static let largestInFlight = 16 << 20
     /// A node that takes nothing for so long is connected to anew.
     private static let patience = TimeAmount.seconds(1)
 
@@ -27,6 +27,7 @@ final class ReplicaPost {
     private let links: NodeLinks
     private var outgoing: [NodeID: Outgoing] = [:]
     private var inFlight: [NodeID: Int] = [:]
+    private var lastAnswers: [NodeID: NIODeadline] = [:]
     private var isSendScheduled = false
 
     init(eventLoop: any EventLoop, node: NodeID, links: NodeLinks) {
@@ -65,8 +66,13 @@ final class ReplicaPost {
         let mail = ReplicaMail(sender: node, recipient: peer, messages: waiting.messages)
         links.ask(peer, .replicate(mail), deadline: .now() + ReplicaPost.patience) { result in
             self.inFlight[peer, default: 0] -= waiting.bytes
-            // When the network is back, a new connection is quicker than one that has waited for it.
-            if case .failure(.outcomeUnknown) = result { self.links.reconnect(to: peer) }
+            if case .success = result { self.lastAnswers[peer] = .now() }
+            // When the network is back, a new connection is quicker than one that has waited for it. A slow one is left.
+            if case .failure(.outcomeUnknown) = result,
+                self.lastAnswers[peer].map({ $0 + ReplicaPost.patience < .now() }) ?? true
+            {
+                self.links.reconnect(to: peer)
+            }
         }
     }
 }

@@ -16,6 +16,8 @@ final class SnapshotReceiver {
     private let threads: NIOThreadPool
     private var nextNumber: UInt64 = 0
     private var isWriting = false
+    /// When the newest page came.
+    private(set) var lastPage = NIODeadline.now()
 
     init(
         stream: UInt64,
@@ -36,6 +38,7 @@ final class SnapshotReceiver {
 
     /// - Parameter completion: is given nil where the page is written, whether now or before; else why it is not.
     func take(_ page: SnapshotPage, completion: @escaping (Refusal?) -> Void) {
+        lastPage = .now()
         if page.number + 1 == nextNumber, !isWriting { return completion(nil) }
         guard page.number == nextNumber, !isWriting else {
             return completion(.busy("page \(page.number) of a snapshot, and \(nextNumber) is expected"))

@@ -97,7 +97,8 @@ extension ReplicaState {
         let hasResigned = resignedEpoch == configuration.epoch
         // A primary that is new to its place has a grace period to be heard of.
         let graceEnd = max(leases.graceEnd(of: primary, for: partition), configuredAt + settings.times.grace)
-        guard hasResigned || now >= graceEnd else { return }
+        // One that wants to leave claims only if nobody else does.
+        guard hasResigned || now >= graceEnd + (isLeaving ? settings.times.grace / 2 : 0) else { return }
         var replicas = [node] + configuration.secondaries.filter { $0 != node }
         // Fewer than the minimum must not go on alone: what they acknowledge could be lost with them. The absent
         // primary stays listed, and is waited for.

@@ -19,6 +19,8 @@ struct Leadership {
         var lastSent: MonotonicTime = 0
         /// Until when it counts as about to end. It says so again and again.
         var leavesUntil: MonotonicTime = 0
+        /// Whether it is being sent a snapshot, which takes the place of what it has: it must not count meanwhile.
+        var isReceivingSnapshot = false
         /// Entries or a snapshot for it are being read: nothing is sent meanwhile.
         var isReading = false
 

@@ -39,6 +39,7 @@ extension ReplicaState {
             // They learn of the epoch by the next message. What is being read for them was asked for in another one.
             leadership.followers[node]?.lastSent = 0
             leadership.followers[node]?.isReading = false
+            leadership.followers[node]?.isReceivingSnapshot = false
         }
         role = .primary(leadership)
         sendAll(now: now)
@@ -120,6 +121,14 @@ extension ReplicaState {
     mutating func sendRead(_ entries: [ReplicatedEntry], previousEpoch: UInt64, to node: NodeID, now: MonotonicTime) {
         guard case .primary(var leadership) = role, var follower = leadership.followers[node] else { return }
         guard let first = entries.first else {
+            // One that may be a member already keeps what it has.
+            guard !configuration.replicas.contains(node), proposal?.configuration.replicas.contains(node) != true else {
+                leadership.followers[node]?.isReading = false
+                role = .primary(leadership)
+                return
+            }
+            leadership.followers[node]?.isReceivingSnapshot = true
+            role = .primary(leadership)
             return effects.append(.sendSnapshot(to: node, epoch: configuration.epoch))
         }
         follower.isReading = false
@@ -193,7 +202,7 @@ extension ReplicaState {
             return handOver(to: successor, leadership, now: now)
         }
         // Others that leave too have had the time to say so.
-        if isLeaving, let successor = successors(leadership).first,
+        if isLeaving, let successor = successors(leadership, now: now).first,
             now >= (leadership.followers[successor]?.since ?? now) + settings.times.retry / 2
         {
             return transfer(to: successor, now: now, leases: leases)
@@ -237,8 +246,14 @@ extension ReplicaState {
             leadership.successor = nil
             role = .primary(leadership)
         }
-        let left = configuration.replicas.filter { !lost.contains($0) }
-        guard left.count >= settings.minimumReplicas else { return false }
+        var left = configuration.replicas.filter { !lost.contains($0) }
+        if left.count < settings.minimumReplicas {
+            // Those that only want to leave have to stay until others are back.
+            left = configuration.replicas.filter { node in
+                !lost.contains(node) || isLeavingOnly(node, leadership, now: now, leases: leases)
+            }
+        }
+        guard left.count >= settings.minimumReplicas, left.count < configuration.replicas.count else { return false }
         propose(.removal, left, now: now)
         return true
     }
@@ -250,7 +265,24 @@ extension ReplicaState {
     /// Whether a follower that is counted on holds everything up: it grants no lease, or acknowledges nothing.
     private func isLost(_ node: NodeID, _ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) -> Bool {
         guard let follower = leadership.followers[node] else { return true }
-        if now < follower.leavesUntil { return true }
+        return now < follower.leavesUntil || isSilent(node, follower, now: now, leases: leases)
+    }
+
+    private func isLeavingOnly(
+        _ node: NodeID,
+        _ leadership: Leadership,
+        now: MonotonicTime,
+        leases: LeaseTable
+    ) -> Bool {
+        leadership.followers[node].map { !isSilent(node, $0, now: now, leases: leases) } ?? false
+    }
+
+    private func isSilent(
+        _ node: NodeID,
+        _ follower: Leadership.Follower,
+        now: MonotonicTime,
+        leases: LeaseTable
+    ) -> Bool {
         let leaseEnd = max(leases.leaseEnd(from: node, for: partition) ?? 0, follower.since + settings.times.lease)
         return now >= leaseEnd || now >= follower.lastProgress + settings.times.acknowledgement
     }
@@ -268,8 +300,9 @@ extension ReplicaState {
         if let admission = leadership.admission {
             let isLost = isLost(admission.learner, leadership, now: now, leases: leases)
             let isLearner = strangers.contains(admission.learner)
+            let isReplaced = leadership.followers[admission.learner]?.isReceivingSnapshot ?? false
             // Nobody has been asked yet: it can be forgotten.
-            if isLost || !isLearner {
+            if isLost || !isLearner || isReplaced {
                 leadership.admission = nil
                 advanceCommit(leadership)
             }
@@ -287,7 +320,7 @@ extension ReplicaState {
         var leadership = leadership
         let ready = strangers.first { node in
             guard let follower = leadership.followers[node] else { return false }
-            return follower.matched + settings.window / 4 >= log.last
+            return !follower.isReceivingSnapshot && follower.matched + settings.window / 4 >= log.last
                 && follower.lastHeard + 2 * settings.times.retry >= now
                 // One that answers and acknowledges nothing would hold all commits up.
                 && now < follower.lastProgress + settings.times.acknowledgement
@@ -308,8 +341,8 @@ extension ReplicaState {
     }
 
     /// The secondaries that stay, those that hold most first.
-    func successors(_ leadership: Leadership) -> [NodeID] {
-        configuration.secondaries.filter { leadership.followers[$0]?.leavesUntil == 0 }
+    func successors(_ leadership: Leadership, now: MonotonicTime) -> [NodeID] {
+        configuration.secondaries.filter { (leadership.followers[$0]?.leavesUntil ?? now) < now }
             .sorted { (leadership.followers[$0]?.matched ?? 0) > (leadership.followers[$1]?.matched ?? 0) }
     }
 

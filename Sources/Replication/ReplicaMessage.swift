@@ -116,12 +116,16 @@ extension ReplicaMessage.Append {
         committed = try reader.readOrdinal()
         entries = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
         // A gap between entries, or an index that wraps, would put an entry where it does not belong.
-        var index = previousIndex
+        var (index, epoch) = (previousIndex, previousEpoch)
         for entry in entries {
             guard entry.index == index + 1 else {
                 throw .invalid("entry \(entry.index) behind \(index)")
             }
-            index = entry.index
+            // Epochs only grow, and no entry has a later one than who sends it; 0 is none.
+            guard entry.epoch >= max(epoch, 1), entry.epoch <= configuration.epoch else {
+                throw .invalid("entry \(entry.index) of epoch \(entry.epoch) behind epoch \(epoch)")
+            }
+            (index, epoch) = (entry.index, entry.epoch)
         }
     }
 }

@@ -141,11 +141,11 @@ package struct ReplicaState {
     /// With which index each epoch begins in the log.
     package var epochs: EpochTable { log.epochs }
     /// Whether others can do without this replica: another one has its place, or there are too few to change that.
-    package var mayLeave: Bool {
+    package func mayLeave(now: MonotonicTime) -> Bool {
         switch role {
         case .stranger, .renewing: true
         case .secondary: configuration.replicas.count <= settings.minimumReplicas
-        case .primary(let leadership): successors(leadership).isEmpty
+        case .primary(let leadership): successors(leadership, now: now).isEmpty
         }
     }
     /// Whether this node is a member of the configuration that it knows.
@@ -270,7 +270,7 @@ package struct ReplicaState {
         case .renewing:
             if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
         case .secondary:
-            if isLeaving { return sayThatItLeaves() }
+            if isLeaving { sayThatItLeaves() }
             claimIfPrimaryIsGone(now: now, leases: leases)
         case .primary(let leadership): lead(leadership, now: now, leases: leases)
         }

@@ -78,4 +78,27 @@ import Testing
                 .count == 6
         )
     }
+
+    @Test func whatIsReplacedOrForgottenKeepsNoSegment() throws {
+        let files = ForgettingFileSystem()
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 300) { _ in }
+        // Entries 3 to 20 are never committed, and another primary's take their place.
+        for number in 1...20 {
+            try writer.append([Self.entry(1, LogIndex(number))])
+        }
+        try writer.append([Self.entry(2, 3)])
+        let before = writer.segmentCount
+        try writer.removeSegments { _ in 3 }
+        #expect(writer.segmentCount == 1 && before > 5)
+        for number in 4...20 {
+            try writer.append([Self.entry(2, LogIndex(number))])
+        }
+        try writer.append([.forgotten(Self.partition)])
+        #expect(writer.segmentCount > 3)
+        // The same is found after a start.
+        try writer.sync()
+        let (again, _) = try LogWriter.open(fileSystem: files, segmentBytes: 300) { _ in }
+        try again.removeSegments { _ in 0 }
+        #expect(again.segmentCount == 1)
+    }
 }

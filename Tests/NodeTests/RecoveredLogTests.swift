@@ -115,4 +115,12 @@ import Testing
             #expect(applied.count == committed, "seed \(seed)")
         }
     }
+
+    @Test func whatIsForgottenIsNotCommittedEither() throws {
+        let (_, log) = try Self.read([
+            Self.entry(1, 1), .committed(Self.partition, upTo: 1), .forgotten(Self.partition), Self.entry(4, 2),
+            Self.entry(4, 3), Self.entry(5, 2),
+        ])
+        #expect(log.uncommitted.map(\.epoch) == [5] && log.epochs?.last == 2)
+    }
 }

@@ -163,7 +163,7 @@ import Testing
         test.lead()
         _ = test.tell(.leave(true))
         _ = test.hear(.leaving(epoch: 2), from: Self.second)
-        #expect(!test.replica.mayLeave)
+        #expect(!test.replica.mayLeave(now: Self.now))
         var table = LeaseTable(times: .standard, run: 1, now: 0)
         let wanted = [Self.partition: UInt64(2)]
         for node in [Self.second, Self.third] {
@@ -185,6 +185,63 @@ import Testing
         var test = self
         _ = test.tell(.configured(Self.configuration(1, Self.primary)))
         _ = test.tell(.configured(Self.configuration(2, Self.primary)))
-        #expect(test.replica.mayLeave)
+        #expect(test.replica.mayLeave(now: Self.now))
+    }
+
+    @Test func aLearnerThatIsSentASnapshotDoesNotCount() {
+        var test = self
+        test.lead()
+        _ = test.tell(.learners([Self.learner]))
+        _ = test.tell(.tick)
+        let snapshot = test.tell(.read([], previousEpoch: 0, for: Self.learner, epoch: 2))
+        #expect(snapshot.contains(.sendSnapshot(to: Self.learner, epoch: 2)))
+        // Late, of before.
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 1)), from: Self.learner)
+        var effects = test.tell(.tick)
+        _ = test.tell(.submitted([[7]]))
+        _ = test.tell(.persisted(2))
+        for node in [Self.second, Self.third] {
+            effects += test.hear(.acknowledge(.init(epoch: 2, durable: 2)), from: node)
+        }
+        #expect(test.replica.committed == 2, "commits do not wait for it")
+        #expect(!effects.contains { if case .propose = $0 { true } else { false } })
+    }
+
+    @Test func aMemberIsSentNoSnapshot() {
+        var test = self
+        test.lead()
+        let effects = test.tell(.read([], previousEpoch: 0, for: Self.second, epoch: 2))
+        #expect(effects.isEmpty)
+    }
+
+    @Test func whoOnlyWantsToLeaveStaysWhereAnotherOneIsGone() {
+        var test = self
+        test.lead()
+        let later = Self.now + 5_000_000
+        _ = test.tell(.received(.leaving(epoch: 2), from: Self.third), at: later)
+        let effects = test.tell(.tick, at: later)
+        // Nobody grants a lease here: both are silent, and too few would be left.
+        #expect(!effects.contains { if case .propose = $0 { true } else { false } })
+    }
+
+    @Test func entriesOfEpochsThatCannotBeAreRefused() {
+        let configuration = Self.configuration(4, Self.primary, Self.second)
+        func isRefused(_ epochs: [UInt64], behind previous: UInt64 = 2) -> Bool {
+            let entries = epochs.enumerated().map {
+                ReplicatedEntry(epoch: $1, index: LogIndex($0 + 8), payload: [1])
+            }
+            let message = ReplicaMessage.append(
+                .init(
+                    configuration: configuration,
+                    previousIndex: 7,
+                    previousEpoch: previous,
+                    committed: 0,
+                    entries: entries
+                )
+            )
+            return (try? ReplicaMessage(decoding: message.encoded())) == nil
+        }
+        #expect(!isRefused([2, 3, 3, 4]))
+        #expect(isRefused([0], behind: 0) && isRefused([1]) && isRefused([3, 2]) && isRefused([5]))
     }
 }
