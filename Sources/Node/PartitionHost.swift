@@ -22,7 +22,7 @@ final class PartitionHost {
 
     let eventLoop: any EventLoop
     let clock: WallClock
-    private let resources: NodeResources
+    let resources: NodeResources
     private let settings: NodeSettings
     private let node: NodeID
     private let log: GroupCommitLog
@@ -367,30 +367,6 @@ final class PartitionHost {
         guard let replica = byID[partition], replica.isServing else { return notPrimary(partition) }
         replica.handle(event)
         return .taken
-    }
-
-    /// The store has no space for an entry of a partition; nil where it has again.
-    func storeIsFull(_ message: String?, for id: PartitionID) {
-        guard problems.set(message, about: "store of partition \(id)") else { return }
-        let metadata: Logger.Metadata = ["partition": "\(id)", "message": "\(message ?? "")"]
-        if message != nil {
-            logger.critical("the store is full: writes are refused", metadata: metadata)
-        } else {
-            logger.notice("the store has space again", metadata: metadata)
-        }
-    }
-
-    func tailsNotDrained(_ id: PartitionID, _ error: PartitionFailure) {
-        logger.error(
-            "home lists cannot be written; the log grows",
-            metadata: ["partition": "\(id)", "error": "\(error)"]
-        )
-    }
-
-    /// A partition cannot go on. The others do.
-    func partitionStopped(_ id: PartitionID, _ error: PartitionFailure) {
-        problems.set(error.description, about: "partition \(id)")
-        logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
     }
 
     // MARK: Requests
