@@ -59,7 +59,7 @@ let package = Package(
         library("Model"),
         library("Store", ["CRocksDB"]),
         library("Log", ["CChecksum", "Model"]),
-        library("Partitions", ["Model", "Store", .deque]),
+        library("Partitions", ["CChecksum", "Model", "Store", .deque]),
         library("Placement", ["Model"]),
         library("Replication", ["Model", "Placement", .deque]),
         library("Messages", ["Model", "Placement", "Replication"]),

@@ -18,6 +18,8 @@ package enum NodeRequest: Equatable, Sendable {
     case snapshot(SnapshotPage)
     /// Hand a partition's primary over to one of its secondaries.
     case transfer(PartitionID, to: NodeID)
+    /// Whether a replica has the same checksum behind the same entry. Answered when it has applied it.
+    case compare(PartitionID, index: LogIndex, checksum: UInt64)
     /// Do without a secondary of a partition from now on.
     case exclude(PartitionID, NodeID)
 }
@@ -142,6 +144,8 @@ package enum NodeReply: Equatable, Sendable {
     case beacon(BeaconReply)
     /// A beacon that promises nothing: it was late, for another node, or this one does not do well.
     case noPromise
+    /// Whether a replica agrees; nil where it cannot tell.
+    case compared(Bool?)
 }
 
 extension NodeRequest: BinaryCodable {
@@ -179,6 +183,11 @@ extension NodeRequest: BinaryCodable {
         case .snapshot(let page):
             writer.write(UInt8(7))
             writer.write(page)
+        case .compare(let partition, let index, let checksum):
+            writer.write(UInt8(9))
+            writer.write(partition)
+            writer.writeVariable(index)
+            writer.writeFixed(checksum)
         case .exclude(let partition, let node):
             writer.write(UInt8(8))
             writer.write(partition)
@@ -231,6 +240,12 @@ extension NodeRequest: BinaryCodable {
             )
         case 6: self = .transfer(try reader.readPartition(), to: NodeID(try reader.readFixed()))
         case 7: self = .snapshot(try reader.read())
+        case 9:
+            self = .compare(
+                try reader.readPartition(),
+                index: try reader.readOrdinal(),
+                checksum: try reader.readFixed()
+            )
         case 8: self = .exclude(try reader.readPartition(), NodeID(try reader.readFixed()))
         case let other: throw .invalid("node request \(other)")
         }
@@ -289,6 +304,9 @@ extension NodeReply: BinaryCodable {
             writer.write(UInt8(6))
             writer.write(reply)
         case .noPromise: writer.write(UInt8(7))
+        case .compared(let agrees):
+            writer.write(UInt8(8))
+            writer.writeOptional(agrees) { $0.write($1) }
         }
     }
 
@@ -315,6 +333,8 @@ extension NodeReply: BinaryCodable {
         case 5: self = .taken
         case 6: self = .beacon(try reader.read())
         case 7: self = .noPromise
+        case 8:
+            self = .compared(try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readBool() })
         case let other: throw .invalid("node reply \(other)")
         }
     }

@@ -52,6 +52,9 @@ final class NodeGauges: Sendable {
         gauge("partition.log.durable", replica.state.durableIndex)
         gauge("partition.log.committed", replica.state.committed)
         gauge("partition.log.applied", replica.partition.appliedIndex)
+        gauge("partition.agreements", replica.comparison.agreements)
+        // What a gauge can hold exactly.
+        gauge("partition.checksum", replica.partition.checksum & 0xffff_ffff)
         gauge("partition.epoch", replica.state.configuration.epoch)
         gauge("partition.serving", replica.isServing ? 1 : 0)
         gauge("partition.requests.waiting", replica.waitingCount)

@@ -170,6 +170,9 @@ final class PartitionHost {
         }
         if ticks % PartitionHost.ticksPerSweep == 0 {
             catchUp.forgetAbandoned(now: now)
+            for replica in byID.values {
+                replica.comparison.begin()
+            }
             dropUnreadHomeLists()
         }
     }
@@ -360,6 +363,13 @@ final class PartitionHost {
     func endedServing(_ partition: PartitionID) {
         logger.notice("partition served no longer", metadata: ["partition": "\(partition)"])
         courier.forget(partition)
+    }
+
+    /// Answers whether a replica of this loop has the same as its primary.
+    func compare(_ partition: PartitionID, at index: LogIndex, _ checksum: UInt64, reply: @escaping (NodeReply) -> Void)
+    {
+        guard let replica = byID[partition], !replica.isInstalling else { return reply(.compared(nil)) }
+        replica.comparison.take(index: index, checksum: checksum) { reply(.compared($0)) }
     }
 
     /// Tells a partition's primary what an operator wants.

@@ -2,6 +2,7 @@ internal import Logging
 internal import Model
 internal import Observability
 internal import Partitions
+internal import Placement
 
 /// What a partition cannot do, for the log of the process and for who asks how the node is.
 extension PartitionHost {
@@ -27,5 +28,17 @@ extension PartitionHost {
     func partitionStopped(_ id: PartitionID, _ error: PartitionFailure) {
         resources.problems.set(error.description, about: "partition \(id)")
         resources.logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
+    }
+
+    /// Whether another replica of a partition that this node leads has the same as this one.
+    func replicasAgree(_ agrees: Bool, in id: PartitionID, with node: NodeID, at index: LogIndex) {
+        let message = agrees ? nil : "its replica on node \(node) differs at entry \(index)"
+        guard resources.problems.set(message, about: "copies of partition \(id) on \(node)") else { return }
+        let metadata: Logger.Metadata = ["partition": "\(id)", "node": "\(node)", "index": "\(index)"]
+        if agrees {
+            resources.logger.notice("replicas agree again", metadata: metadata)
+        } else {
+            resources.logger.critical("replicas differ: one of them is damaged", metadata: metadata)
+        }
     }
 }

@@ -35,6 +35,7 @@ final class Replica {
     private let limit: Int
     private(set) var state: ReplicaState
     private(set) lazy var mail = MailIntake(replica: self, limit: limit)
+    private(set) lazy var comparison = Comparison(replica: self, host: host)
     private(set) lazy var tails = TailDrain(replica: self, host: host)
     private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
     /// Behind what is applied, in order.
@@ -410,6 +411,7 @@ final class Replica {
             }
             return false
         }
+        comparison.noteApplied()
         for settled in applied.settled {
             requests.release(settled)
         }

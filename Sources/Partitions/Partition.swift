@@ -77,6 +77,9 @@ package final class Partition {
     /// Of the last applied entry; 0 before the first.
     package var lastEpoch: UInt64 { meta.lastEpoch }
 
+    /// Of everything that was applied: the same on all replicas that have applied as much.
+    package var checksum: UInt64 { meta.checksum }
+
     /// When the last applied entry entered the log.
     package var lastTime: Microseconds { meta.lastTime }
 
@@ -131,6 +134,7 @@ package final class Partition {
     ) throws(PartitionFailure) -> Applied {
         meta.appliedIndex = index
         meta.lastEpoch = epoch
+        meta.checksum = StableHash.hash(meta.checksum ^ index ^ transaction.checksum)
         homeLists.writeDue(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
         uncommitted = Applied(outcome: outcome, settled: settled)

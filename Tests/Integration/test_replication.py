@@ -189,3 +189,57 @@ def test_one_replica_is_not_moved(own):
     old = cluster.primaries()[0]
     done = administer(cluster, "move", 0, "--from", old, "--to", "node2" if old == "node1" else "node1")
     assert done.returncode != 0 and "partitions with one replica cannot be moved" in done.stderr
+
+
+def test_replicas_hold_the_same(own):
+    """After everything that users do, all replicas have applied the same entries to the same effect."""
+    seed = random.randrange(1 << 30)
+    note(f"replicas compared: seed {seed}")
+    rng = random.Random(seed)
+    cluster = own(replicas=3, partitions=4, sets=["timeline.pull.followers=4", *SHORT_LOG])
+    client = cluster.client()
+    users = range(40)
+    fill(client, users, 1_000, rng)
+    tweets = {}
+    for number in range(3_000):
+        user = rng.choice(users)
+        other = rng.choice([one for one in users if one != user])
+        match rng.randrange(10):
+            case 0: client.execute_command("UNFOLLOW", user, other)
+            case 1: client.execute_command("FOLLOW", user, other)
+            case 2: client.execute_command("TIMELINE.HOME", user, "IDS")
+            case 3: client.execute_command("USER.UPDATE", user, "USERNAME", f"n{number}")
+            case 4 if tweets.get(user): client.execute_command("TWEET.DELETE", user, tweets[user].pop())
+            case _:
+                tweet = client.execute_command("TWEET.POST", user, f"tweet {number}", "KEY", f"k{number}")
+                tweets.setdefault(user, []).append(tweet)
+        if number in (1_000, 2_000):
+            name = f"node{number // 1_000}"
+            cluster.stop(name)
+            if number == 2_000:
+                shutil.rmtree(cluster.directory / name)
+            cluster.start(name)
+            cluster.await_whole()
+    client.execute_command("USER.DELETE", 7)
+    settled(client, [user for user in users if user != 7])
+
+    def states():
+        found = {}
+        for name in ("node1", "node2", "node3"):
+            for line in cluster.metrics(name).splitlines():
+                if line.startswith(("rookery_partition_log_applied{", "rookery_partition_checksum{")):
+                    key, value = line.rsplit(" ", 1)
+                    found.setdefault(key, set()).add(value)
+        return found
+
+    def same():
+        found = states()
+        return len(found) == 8 and all(len(values) == 1 for values in found.values())
+    eventually(same, 20)
+    # The nodes ask each other too.
+    for partition, name in cluster.primaries().items():
+        agreed = f'rookery_partition_agreements{{partition="{partition}"}} '
+        eventually(lambda: any(line.startswith(agreed) and float(line.split(" ")[1]) >= 2
+                               for line in cluster.metrics(name).splitlines()), 20)
+    for name in ("node1", "node2", "node3"):
+        assert "differ" not in cluster.readiness(name) + cluster.log(name)

@@ -59,6 +59,13 @@ struct InvariantChecker {
         newestVisible[partition] = max(newestVisible[partition] ?? 0, index)
     }
 
+    /// Fewer members than the least could go on with what nobody else has.
+    mutating func check(_ map: PartitionMap, least: Int) {
+        for (number, configuration) in map.configurations.enumerated() where configuration.replicas.count < least {
+            fail("partition \(number) has only \(configuration.replicas.count) members in epoch \(configuration.epoch)")
+        }
+    }
+
     /// At most one replica of a partition serves, and it has all that any client may know of.
     mutating func check(_ nodes: some Sequence<SimulatedNode>, _ partitions: [PartitionID], now: UInt64) {
         for partition in partitions {

@@ -231,6 +231,7 @@ package final class Simulation {
         }
         timeline.run(until: Simulation.end) { [unowned self] in
             self.checker.check(self.nodes.values, self.partitions, now: self.now)
+            self.checker.check(self.coordinatorMap, least: self.settings.minimumReplicas)
             return self.checker.violation == nil
         }
         if checker.violation == nil { checkEnd() }

@@ -5,6 +5,8 @@ struct PartitionMeta: Equatable {
     var appliedIndex: LogIndex = 0
     /// Of the last applied entry.
     var lastEpoch: UInt64 = 0
+    /// Of all effects on the truth up to the applied entry: replicas that have applied the same have the same.
+    var checksum: UInt64 = 0
     /// When the last applied entry entered the log.
     var lastTime: Microseconds = 0
     /// The largest id minted by this partition.
@@ -20,6 +22,7 @@ extension PartitionMeta: BinaryCodable {
         writer.write(PartitionMeta.version)
         writer.writeVariable(appliedIndex)
         writer.writeVariable(lastEpoch)
+        writer.writeFixed(checksum)
         writer.writeVariable(lastTime)
         writer.writeVariable(lastID)
         writer.writeVariable(outboxSequence)
@@ -30,6 +33,7 @@ extension PartitionMeta: BinaryCodable {
         guard version == PartitionMeta.version else { throw .newerVersion(version) }
         appliedIndex = try reader.readVariable()
         lastEpoch = try reader.readVariable()
+        checksum = try reader.readFixed()
         lastTime = try reader.readVariable()
         lastID = try reader.readVariable()
         outboxSequence = try reader.readVariable()

@@ -1,3 +1,4 @@
+internal import CChecksum
 internal import Model
 internal import Store
 
@@ -6,6 +7,8 @@ final class Transaction {
     private let database: Database
     private let batch = WriteBatch()
     private var overlay: [[UInt8]: [UInt8]?] = [:]
+    /// Of the effects on the truth so far, in whatever order they came: the same on all replicas.
+    private(set) var checksum: UInt64 = 0
     /// Whether the store has refused the effects: they are to be committed again, and reads do not see them.
     private var isRefused = false
 
@@ -34,7 +37,7 @@ final class Transaction {
 
     func put(_ key: [UInt8], _ value: [UInt8]) {
         overlay[key] = .some(value)
-        batch.put(key, value)
+        putBlindly(key, value)
     }
 
     func put(_ key: [UInt8], _ record: some BinaryEncodable) {
@@ -43,27 +46,39 @@ final class Transaction {
 
     func delete(_ key: [UInt8]) {
         overlay[key] = .some(nil)
-        batch.delete(key)
+        deleteBlindly(key)
     }
 
     /// Deletes a key that no later read of this transaction asks for.
     func deleteBlindly(_ key: [UInt8]) {
+        note(1, key, [])
         batch.delete(key)
     }
 
     /// Deletes a key that was put once, blindly, and is never put again.
     func deleteOnce(_ key: [UInt8]) {
+        note(1, key, [])
         batch.deleteOnce(key)
     }
 
     /// Joins a list operand with what is stored. Lists are not read within the transaction that changes them.
     func merge(_ key: [UInt8], _ operand: [UInt8]) {
+        note(2, key, operand)
         batch.merge(key, operand)
     }
 
     /// Writes a value that no later read of this transaction asks for.
     func putBlindly(_ key: [UInt8], _ value: [UInt8]) {
+        note(3, key, value)
         batch.put(key, value)
+    }
+
+    private func note(_ kind: UInt32, _ key: [UInt8], _ value: [UInt8]) {
+        // Home lists are each replica's own.
+        guard !Keys.isOfHomeLists(key) else { return }
+        let name = key.withUnsafeBytes { rookery_crc32c(kind, $0.baseAddress, $0.count) }
+        let content = value.withUnsafeBytes { rookery_crc32c(name, $0.baseAddress, $0.count) }
+        checksum ^= StableHash.hash(UInt64(name) << 32 | UInt64(content))
     }
 
     func commit() throws(PartitionFailure) {
@@ -72,6 +87,7 @@ final class Transaction {
         isRefused = false
         overlay.removeAll(keepingCapacity: true)
         batch.clear()
+        checksum = 0
     }
 }
 
