@@ -163,6 +163,8 @@ final class CatchUp {
         }
         receiver.take(page) { refusal in
             guard refusal == nil, page.records.isEmpty else { return completion(refusal) }
+            // The last page is asked for again: nothing is taken away before the log takes what follows.
+            if let refusal = self.host.logRefusal { return completion(refusal) }
             guard replica.mayInstall(page) else {
                 return completion(.invalid("partition \(page.partition) needs the snapshot no longer"))
             }

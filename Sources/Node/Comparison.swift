@@ -23,8 +23,9 @@ final class Comparison {
     private let host: PartitionHost
     /// What the primary has asked about an entry that is not applied here yet.
     private var question: Question?
-    /// How often another replica had the same.
+    /// How often another replica had the same, and had not.
     private(set) var agreements = 0
+    private(set) var differences = 0
 
     init(replica: Replica, host: PartitionHost) {
         self.replica = replica
@@ -41,6 +42,7 @@ final class Comparison {
             host.ask(node, request, deadline: .now() + Comparison.patience) { result in
                 guard case .success(.compared(let agrees?)) = result else { return }
                 self.agreements += agrees ? 1 : 0
+                self.differences += agrees ? 0 : 1
                 self.host.replicasAgree(agrees, in: partition.id, with: node, at: index)
             }
         }

@@ -53,6 +53,7 @@ final class NodeGauges: Sendable {
         gauge("partition.log.committed", replica.state.committed)
         gauge("partition.log.applied", replica.partition.appliedIndex)
         gauge("partition.agreements", replica.comparison.agreements)
+        gauge("partition.differences", replica.comparison.differences)
         // What a gauge can hold exactly.
         gauge("partition.checksum", replica.partition.checksum & 0xffff_ffff)
         gauge("partition.epoch", replica.state.configuration.epoch)

@@ -26,10 +26,11 @@ struct NodeStorage {
         } catch {
             guard let damaged = damagedParts(error), let cluster = try identity.cluster(), cluster.replicationFactor > 1
             else { throw error }
+            // First, and durably: with its old id it would still be a member, without what it has acknowledged.
+            let stranger = try identity.renounced()
             for name in damaged {
                 try setAside(name, in: directory)
             }
-            let stranger = try identity.renounced()
             logger.critical(
                 "data is damaged: it is set aside, and the node is filled again as another one",
                 metadata: [

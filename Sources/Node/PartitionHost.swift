@@ -243,19 +243,9 @@ final class PartitionHost {
         for (partition, replica) in byID {
             replica.handle(.learners(map.learners[partition] ?? []))
             replica.handle(.configured(map.configurations[Int(partition.rawValue)]))
-            if !isHere(partition) { close(replica) }
         }
         updateWants()
         tellOthers()
-    }
-
-    /// The node has no part in a partition any more: what it has not applied counts no longer.
-    private func close(_ replica: Replica) {
-        let partition = replica.partition.id
-        guard !replica.isInstalling, replica.failure == nil else { return }
-        if replica.unappliedCount > 0 { feed.append([.forgotten(partition)], of: partition, ticket: nil) }
-        byID[partition] = nil
-        logger.info("partition closed", metadata: ["partition": "\(partition)"])
     }
 
     private func isHere(_ partition: PartitionID) -> Bool {

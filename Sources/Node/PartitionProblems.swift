@@ -32,13 +32,11 @@ extension PartitionHost {
 
     /// Whether another replica of a partition that this node leads has the same as this one.
     func replicasAgree(_ agrees: Bool, in id: PartitionID, with node: NodeID, at index: LogIndex) {
-        let message = agrees ? nil : "its replica on node \(node) differs at entry \(index)"
-        guard resources.problems.set(message, about: "copies of partition \(id) on \(node)") else { return }
-        let metadata: Logger.Metadata = ["partition": "\(id)", "node": "\(node)", "index": "\(index)"]
-        if agrees {
-            resources.logger.notice("replicas agree again", metadata: metadata)
-        } else {
-            resources.logger.critical("replicas differ: one of them is damaged", metadata: metadata)
-        }
+        guard !agrees else { return }
+        // An alarm, and no problem of this node's: nobody knows which of the two is wrong.
+        resources.logger.critical(
+            "replicas differ: one of them is damaged",
+            metadata: ["partition": "\(id)", "node": "\(node)", "index": "\(index)"]
+        )
     }
 }

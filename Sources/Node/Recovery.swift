@@ -41,8 +41,11 @@ struct Recovery {
             }
             if record.content == .forgotten {
                 // Whatever was wrong with what came before counts no longer: a snapshot was about to take its place.
-                stopped[record.partition] = nil
-                partitions[record.partition] = nil
+                let before = partitions.removeValue(forKey: record.partition)
+                if stopped.removeValue(forKey: record.partition) == nil {
+                    // What its home lists lack is known now, and not to the next one that is opened.
+                    do { try before?.partition.finishReplay() } catch { throw .inputOutput("\(error)") }
+                }
             }
             guard stopped[record.partition] == nil else { return }
             do throws(PartitionFailure) {

@@ -294,7 +294,7 @@ final class Replica {
 
     /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
     func mayInstall(_ page: SnapshotPage) -> Bool {
-        failure == nil && !isInstalling && !isStalled && host.logRefusal == nil && !state.isMember
+        failure == nil && !isInstalling && !isStalled && !state.isMember
             && state.configuration.epoch == page.epoch
             && state.configuration.primary == page.sender && page.index > partition.appliedIndex
             && page.index > state.committed && page.index >= state.acknowledged

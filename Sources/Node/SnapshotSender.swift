@@ -15,7 +15,7 @@ final class SnapshotSender {
     private static let bytesPerPage = 1 << 20
     private static let patience = TimeAmount.seconds(10)
     private static let pause = TimeAmount.milliseconds(200)
-    private static let attempts = 10
+    private static let attempts = 100
 
     private let snapshot: PartitionSnapshot
     private let partition: PartitionID
@@ -87,7 +87,8 @@ final class SnapshotSender {
             case .success(.taken):
                 if records.isEmpty { return self.completion(.success(())) }
                 self.readPage(number + 1)
-            case .success(.executed(.failure(let refusal))): self.completion(.failure(.refused(refusal.message)))
+            case .success(.executed(.failure(let refusal))) where !refusal.code.isRetryable:
+                self.completion(.failure(.refused(refusal.message)))
             case .success, .failure:
                 guard attempt < SnapshotSender.attempts else { return self.completion(.failure(.unanswered)) }
                 self.eventLoop.assumeIsolated().scheduleTask(in: SnapshotSender.pause) {

@@ -201,13 +201,13 @@ extension ReplicaState {
         if let successor = leadership.successor, lost(leadership, now: now, leases: leases).isEmpty {
             return handOver(to: successor, leadership, now: now)
         }
+        if changeMembers(leadership, now: now, leases: leases) { return }
         // Others that leave too have had the time to say so.
-        if isLeaving, let successor = successors(leadership, now: now).first,
+        if isLeaving, mayWrite(now: now, leases: leases), let successor = successors(leadership, now: now).first,
             now >= (leadership.followers[successor]?.since ?? now) + settings.times.retry / 2
         {
             return transfer(to: successor, now: now, leases: leases)
         }
-        if changeMembers(leadership, now: now, leases: leases) { return }
         teach(now: now, leases: leases)
     }
 

@@ -311,4 +311,4 @@ def test_cluster_commands_of_the_tool(own):
     assert "node3 runs as" in status and "durability         always" in status
     table = subprocess.run([BIN / "rookery", "cluster", "partitions", "--router", f"127.0.0.1:{cluster.port}"],
                            capture_output=True, text=True, timeout=60).stdout.splitlines()
-    assert len(table) == 9 and table[0].split() == ["partition", "epoch", "primary"]
+    assert len(table) == 9 and table[0].split() == ["partition", "epoch", "primary", "secondaries", "learners"]

@@ -162,7 +162,6 @@ import Testing
         var test = self
         test.lead()
         _ = test.tell(.leave(true))
-        _ = test.hear(.leaving(epoch: 2), from: Self.second)
         #expect(!test.replica.mayLeave(now: Self.now))
         var table = LeaseTable(times: .standard, run: 1, now: 0)
         let wanted = [Self.partition: UInt64(2)]
@@ -177,8 +176,17 @@ import Testing
             }
         }
         let effects = test.replica.handle(.tick, now: Self.now + 200_000, leases: table)
-        let next = Self.configuration(3, Self.third, Self.primary, Self.second)
+        let next = Self.configuration(3, Self.second, Self.primary, Self.third)
         #expect(effects.contains(.propose(next, .transfer)))
+    }
+
+    @Test func aPrimaryThatLeavesFirstLeavesOutWhoIsGone() {
+        var test = self
+        test.lead()
+        _ = test.tell(.leave(true))
+        _ = test.hear(.leaving(epoch: 2), from: Self.second)
+        let effects = test.tell(.tick, at: Self.now + 200_000)
+        #expect(effects.contains(.propose(Self.configuration(3, Self.primary, Self.third), .removal)))
     }
 
     @Test func whoIsAloneMayLeave() {

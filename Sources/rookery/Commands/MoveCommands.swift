@@ -73,6 +73,9 @@ struct ClusterMove: AsyncParsableCommand {
         _ = try await options.map(after: .addLearner(id, new))
         try await options.wait(for: "\(to) has a replica of partition \(partition)", seconds: timeout) {
             $0.configurations[partition].replicas.contains(new)
+        } meanwhile: { _ in
+            // The coordinator forgets who is to have it where that node is away for a moment.
+            _ = try await options.ask(.addLearner(id, new))
         }
         try await options.wait(for: "\(from) has no replica of partition \(partition)", seconds: timeout) {
             !$0.configurations[partition].replicas.contains(old)
