@@ -22,13 +22,21 @@ package final class NodeLinks {
     private let eventLoop: any EventLoop
     private let handshake: Handshake
     private let logger: Logger
+    private let port: (Member) -> Int
     package private(set) var map = PartitionMap()
     private var clients: [NodeID: (member: Member, client: FrameClient)] = [:]
 
-    package init(eventLoop: any EventLoop, handshake: Handshake, logger: Logger) {
+    /// - Parameter port: of a node that is to be connected to.
+    package init(
+        eventLoop: any EventLoop,
+        handshake: Handshake,
+        logger: Logger,
+        port: @escaping (Member) -> Int = { $0.port }
+    ) {
         self.eventLoop = eventLoop
         self.handshake = handshake
         self.logger = logger
+        self.port = port
     }
 
     /// Follows a newer map; connections to members that moved or went are closed.
@@ -36,7 +44,7 @@ package final class NodeLinks {
         self.map = map
         for (node, (member, client)) in clients {
             let now = map.member(node)
-            if now?.host != member.host || now?.port != member.port {
+            if now?.host != member.host || now.map(port) != port(member) {
                 client.close()
                 clients[node] = nil
             }
@@ -81,7 +89,7 @@ package final class NodeLinks {
         let client = FrameClient(
             eventLoop: eventLoop,
             host: member.host,
-            port: member.port,
+            port: port(member),
             handshake: handshake,
             logger: logger
         )

@@ -24,7 +24,7 @@ final class Beacons: Sendable {
     private let handshake: Handshake
     private let logger: Logger
     private let state = Mutex(State())
-    private let links: NIOLoopBound<BeaconLinks>
+    private let links: NIOLoopBound<NodeLinks>
 
     init(node: NodeID, leases: NodeLeases, times: ReplicationTimes, handshake: Handshake, logger: Logger) async throws {
         self.node = node
@@ -34,7 +34,8 @@ final class Beacons: Sendable {
         self.logger = logger
         let loop = group.next()
         links = try await loop.submit {
-            NIOLoopBound(BeaconLinks(eventLoop: loop, handshake: handshake, logger: logger), eventLoop: loop)
+            let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: logger) { $0.beaconPort }
+            return NIOLoopBound(links, eventLoop: loop)
         }.get()
     }
 
@@ -89,7 +90,7 @@ final class Beacons: Sendable {
     private func send() {
         guard areLoopsAlive(MonotonicClock.now()) else { return }
         let map = state.withLock { $0.map }
-        links.value.follow(map)
+        if map.version > links.value.map.version { links.value.follow(map) }
         for peer in leases.table.beaconPeers {
             send(to: peer)
         }
@@ -99,9 +100,11 @@ final class Beacons: Sendable {
         let now = MonotonicClock.now()
         let beacon = leases.table.beacon(to: peer, now: now)
         let request = NodeRequest.beacon(NodeBeacon(sender: node, recipient: peer, beacon: beacon))
-        let patience = TimeAmount.microseconds(Int64(times.lease))
-        links.value.ask(peer, request, within: patience) { [unowned self] reply in
-            guard case .beacon(let promise) = reply else { return }
+        let deadline = NIODeadline.now() + .microseconds(Int64(times.lease))
+        links.value.ask(peer, request, deadline: deadline) { [unowned self] result in
+            // A connection that carries nothing is not waited for: when the network is back, a new one is quicker.
+            if case .failure(.outcomeUnknown) = result { self.links.value.reconnect(to: peer) }
+            guard case .success(.beacon(let promise)) = result else { return }
             let now = MonotonicClock.now()
             let isNewSession = self.leases.update { table in
                 table.receive(promise, from: peer, now: now)
@@ -110,61 +113,5 @@ final class Beacons: Sendable {
             // So that it covers something soon.
             if isNewSession { self.send(to: peer) }
         }
-    }
-}
-
-/// Connections to other nodes' ports for beacons. Confined to its event loop.
-private final class BeaconLinks {
-    private let eventLoop: any EventLoop
-    private let handshake: Handshake
-    private let logger: Logger
-    private var map = PartitionMap()
-    private var clients: [NodeID: (member: Member, client: FrameClient)] = [:]
-
-    init(eventLoop: any EventLoop, handshake: Handshake, logger: Logger) {
-        self.eventLoop = eventLoop
-        self.handshake = handshake
-        self.logger = logger
-    }
-
-    func follow(_ map: PartitionMap) {
-        guard map.version > self.map.version else { return }
-        self.map = map
-        for (node, (member, client)) in clients where map.member(node) != member {
-            client.close()
-            clients[node] = nil
-        }
-    }
-
-    /// - Parameter completion: is given nil where no answer came.
-    func ask(
-        _ node: NodeID,
-        _ request: NodeRequest,
-        within patience: TimeAmount,
-        completion: @escaping (NodeReply?) -> Void
-    ) {
-        guard let client = client(of: node) else { return completion(nil) }
-        client.request(request.encoded(), deadline: .now() + patience) { result in
-            guard case .success(let bytes) = result else {
-                // A connection that carries nothing is not waited for: when the network is back, a new one is quicker.
-                if case .failure(.outcomeUnknown) = result { client.dropConnection() }
-                return completion(nil)
-            }
-            completion(try? NodeReply(decoding: bytes))
-        }
-    }
-
-    private func client(of node: NodeID) -> FrameClient? {
-        if let (_, client) = clients[node] { return client }
-        guard let member = map.member(node) else { return nil }
-        let client = FrameClient(
-            eventLoop: eventLoop,
-            host: member.host,
-            port: member.beaconPort,
-            handshake: handshake,
-            logger: logger
-        )
-        clients[node] = (member, client)
-        return client
     }
 }
