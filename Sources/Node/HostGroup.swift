@@ -229,20 +229,26 @@ struct HostReport: Sendable {
 
 /// Collects a known number of values from any threads, then hands them out in order.
 private final class Gather<Value: Sendable>: Sendable {
-    private let values: NIOLockedValueBox<[Value?]>
+    private struct State {
+        var values: [Value?]
+        var missing: Int
+    }
+
+    private let state: NIOLockedValueBox<State>
     private let completion: @Sendable ([Value]) -> Void
 
     init(count: Int, completion: @escaping @Sendable ([Value]) -> Void) {
-        values = NIOLockedValueBox([Value?](repeating: nil, count: count))
+        state = NIOLockedValueBox(State(values: [Value?](repeating: nil, count: count), missing: count))
         self.completion = completion
         if count == 0 { completion([]) }
     }
 
     func set(_ value: Value, at index: Int) {
-        let complete: [Value]? = values.withLockedValue { values in
-            values[index] = value
-            let present = values.compactMap { $0 }
-            return present.count == values.count ? present : nil
+        let complete: [Value]? = state.withLockedValue { state in
+            guard state.values[index] == nil else { return nil }
+            state.values[index] = value
+            state.missing -= 1
+            return state.missing == 0 ? state.values.compactMap { $0 } : nil
         }
         if let complete { completion(complete) }
     }

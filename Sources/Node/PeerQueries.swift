@@ -19,7 +19,7 @@ final class PeerQueries {
         _ completion: @escaping (References.Results) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
-        let gathering = Gathering(count: queries.count, completion)
+        let gathering = Gathering(count: queries.count, completion: completion)
         var byNode: [NodeID: [Int]] = [:]
         for (index, query) in queries.enumerated() {
             if host.serves(query.partition) {
@@ -44,26 +44,5 @@ final class PeerQueries {
 
     private static func noAnswer(of partition: PartitionID) -> Result<Answer, Refusal> {
         .failure(.unavailable("partition \(partition) does not answer"))
-    }
-
-    /// Results of several queries while they come in.
-    private final class Gathering {
-        private var results: [Result<Answer, Refusal>?]
-        private var missing: Int
-        private let completion: (References.Results) -> Void
-
-        /// - Parameter count: at least 1.
-        init(count: Int, _ completion: @escaping (References.Results) -> Void) {
-            results = [Result<Answer, Refusal>?](repeating: nil, count: count)
-            missing = count
-            self.completion = completion
-        }
-
-        func set(_ result: Result<Answer, Refusal>, at index: Int) {
-            guard results[index] == nil else { return }
-            results[index] = result
-            missing -= 1
-            if missing == 0 { completion(results.compactMap { $0 }) }
-        }
     }
 }

@@ -230,8 +230,12 @@ final class PlanRunner {
         completion: @escaping ([Result<Answer, Refusal>]) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
-        let gathering = Gathering(queries: queries, deadline: deadline, completion: completion)
-        let begin = { self.ask(Array(queries.indices), gathering) }
+        let asking = Asking(
+            queries: queries,
+            deadline: deadline,
+            results: Gathering(count: queries.count, completion: completion)
+        )
+        let begin = { self.ask(Array(queries.indices), asking) }
         // A read sees its user's earlier writes, those that are tried again too.
         if queries.count == 1, let user = queries.first?.query.actors.first,
             order.mustWait(order.number(), for: .user(user), begin)
@@ -241,82 +245,61 @@ final class PlanRunner {
         begin()
     }
 
-    /// Results of a query of several parts, while they come in.
-    private final class Gathering {
+    /// A query of several parts, while results come in.
+    private struct Asking {
         let queries: [PartitionQuery]
         let deadline: NIODeadline
-        private var results: [Result<Answer, Refusal>?]
-        private var missing: Int
-        private let completion: ([Result<Answer, Refusal>]) -> Void
-
-        init(
-            queries: [PartitionQuery],
-            deadline: NIODeadline,
-            completion: @escaping ([Result<Answer, Refusal>]) -> Void
-        ) {
-            self.queries = queries
-            self.deadline = deadline
-            self.completion = completion
-            results = [Result<Answer, Refusal>?](repeating: nil, count: queries.count)
-            missing = queries.count
-        }
-
-        func set(_ result: Result<Answer, Refusal>, at index: Int) {
-            guard results[index] == nil else { return }
-            results[index] = result
-            missing -= 1
-            if missing == 0 { completion(results.compactMap { $0 }) }
-        }
+        let results: Gathering<Result<Answer, Refusal>>
     }
 
-    private func ask(_ parts: [Int], _ gathering: Gathering) {
+    private func ask(_ parts: [Int], _ asking: Asking) {
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
         for index in parts {
-            if let node = map.primary(of: gathering.queries[index].partition) {
+            if let node = map.primary(of: asking.queries[index].partition) {
                 byNode[node, default: []].append(index)
             } else {
                 homeless.append(index)
             }
         }
-        askAgain(homeless, gathering)
+        askAgain(homeless, asking)
         for (node, indexes) in byNode {
-            let request = NodeRequest.query(indexes.map { gathering.queries[$0] })
-            links.ask(node, request, deadline: gathering.deadline) { result in
-                self.take(result, for: indexes, gathering)
+            let request = NodeRequest.query(indexes.map { asking.queries[$0] })
+            links.ask(node, request, deadline: asking.deadline) { result in
+                self.take(result, for: indexes, asking)
             }
         }
     }
 
-    private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ gathering: Gathering) {
+    private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ asking: Asking) {
         switch result {
         case .success(.queried(let results)) where results.count == indexes.count:
             for (index, result) in zip(indexes, results) {
                 if case .failure(let refusal) = result, refusal.code == .unavailable {
-                    askAgain([index], gathering, otherwise: refusal)
+                    askAgain([index], asking, otherwise: refusal)
                 } else {
-                    gathering.set(result, at: index)
+                    asking.results.set(result, at: index)
                 }
             }
         case .failure(.busy):
             for index in indexes {
-                gathering.set(
-                    .failure(.busy("too much is waiting for partition \(gathering.queries[index].partition)")),
+                asking.results.set(
+                    .failure(.busy("too much is waiting for partition \(asking.queries[index].partition)")),
                     at: index
                 )
             }
-        case .success, .failure: askAgain(indexes, gathering)
+        case .success, .failure: askAgain(indexes, asking)
         }
     }
 
-    private func askAgain(_ indexes: [Int], _ gathering: Gathering, otherwise refusal: Refusal? = nil) {
+    private func askAgain(_ indexes: [Int], _ asking: Asking, otherwise refusal: Refusal? = nil) {
         guard !indexes.isEmpty else { return }
-        if .now() + PlanRunner.retryPause < gathering.deadline {
-            eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, gathering) }
+        if .now() + PlanRunner.retryPause < asking.deadline {
+            eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, asking) }
             return
         }
         for index in indexes {
-            gathering.set(.failure(refusal ?? unavailable(gathering.queries[index].partition)), at: index)
+            asking.results.set(.failure(refusal ?? unavailable(asking.queries[index].partition)), at: index)
         }
     }
 }
