@@ -130,12 +130,9 @@ final class PartitionHost {
         }
     }
 
-    /// The node is about to end: other nodes are to do without its replicas.
+    /// The node is about to end: other nodes are to do without its replicas, from the next tick on.
     func leave() {
         isLeaving = true
-        for replica in byID.values {
-            replica.handle(.leave(true))
-        }
     }
 
     /// The node ends: replicas take part in nothing any more.
@@ -146,14 +143,16 @@ final class PartitionHost {
         isEnding = true
     }
 
+    /// A disk without space takes no entries: others do, and take this node back when there is space.
+    private var wantsToLeave: Bool { isLeaving || resources.disk.refusal != nil }
+
     private func onTick() {
         let now = NIODeadline.now()
         turnEnd = now + LoopTurns.longest
         beacons.noteTurn(ofLoop: loop)
         for replica in byID.values {
             replica.requests.releaseExpiredWaiters(now: now)
-            // A disk without space takes no entries: others do, and take this node back when there is space.
-            replica.handle(.leave(isLeaving || resources.disk.refusal != nil))
+            if replica.state.isLeaving != wantsToLeave { replica.handle(.leave(wantsToLeave)) }
             replica.handle(.tick)
         }
         updateWants()
@@ -225,6 +224,10 @@ final class PartitionHost {
     /// Follows a newer map: opens the partitions that it gives to this node and loop, and tells all replicas.
     func follow(_ map: PartitionMap) {
         guard map.version > self.map.version, let layout = map.layout else { return }
+        if let known = self.map.layout, map.clusterID != self.map.clusterID || layout != known {
+            logger.error("a map of another cluster is ignored", metadata: ["cluster": "\(map.clusterID)"])
+            return
+        }
         self.map = map
         turnEnd = .now() + LoopTurns.longest
         links.follow(map)
@@ -242,14 +245,14 @@ final class PartitionHost {
         }
         for (partition, replica) in byID {
             replica.handle(.learners(map.learners[partition] ?? []))
-            replica.handle(.configured(map.configurations[Int(partition.rawValue)]))
+            if let configuration = map.configuration(of: partition) { replica.handle(.configured(configuration)) }
         }
         updateWants()
         tellOthers()
     }
 
     private func isHere(_ partition: PartitionID) -> Bool {
-        map.configurations[Int(partition.rawValue)].replicas.contains(node)
+        map.configuration(of: partition)?.replicas.contains(node) ?? false
             || map.learners[partition]?.contains(node) ?? false
     }
 

@@ -49,10 +49,13 @@ public struct PartitionMap: Hashable, Sendable {
     /// Nil until the cluster is initialized.
     public var layout: PartitionLayout? { PartitionLayout(count: configurations.count) }
 
-    public func primary(of partition: PartitionID) -> NodeID? {
+    /// Nil where there is no such partition.
+    public func configuration(of partition: PartitionID) -> Configuration? {
         let index = Int(partition.rawValue)
-        return index < configurations.count ? configurations[index].primary : nil
+        return index < configurations.count ? configurations[index] : nil
     }
+
+    public func primary(of partition: PartitionID) -> NodeID? { configuration(of: partition)?.primary }
 
     public func member(_ id: NodeID) -> Member? { members.first { $0.id == id } }
 

@@ -82,7 +82,8 @@ package struct ReplicaState {
     /// The last epoch whose primary has said that it serves no longer.
     var resignedEpoch: UInt64 = 0
     package internal(set) var hasLogFailed = false
-    private(set) var isLeaving = false
+    /// Whether others are to do without this replica.
+    package private(set) var isLeaving = false
     package private(set) var failure: String?
     /// When this replica learnt of its configuration.
     private(set) var configuredAt: MonotonicTime = 0
