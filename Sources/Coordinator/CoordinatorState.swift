@@ -170,6 +170,7 @@ package struct CoordinatorState {
         if let before = left[partition]?[node], now < before.at + 6 * replacement.patience {
             patience = min(before.patience * 2, replacement.patience)
         }
+        left[partition] = left[partition]?.filter { now < $0.value.at + 6 * replacement.patience }
         left[partition, default: [:]][node] = LeftReplica(at: now, patience: patience)
     }
 

@@ -55,6 +55,12 @@ final class Comparison {
         noteApplied()
     }
 
+    /// The replica has stopped: nobody here can tell.
+    func giveUp() {
+        question?.answer(nil)
+        question = nil
+    }
+
     /// To be called behind every entry that was applied.
     func noteApplied() {
         guard let asked = question, replica.partition.appliedIndex >= asked.index else { return }

@@ -16,6 +16,9 @@ final class ConfigurationChanges {
     /// Is given the maps that the coordinator answers with, of whatever version.
     private let onMap: (PartitionMap) -> Void
     private var isAskingForMap = false
+    /// By partition, the epoch proposed last: what is proposed again is no event.
+    private var proposed: [PartitionID: UInt64] = [:]
+    private var isReached = true
 
     init(coordinator: CoordinatorClient, logger: Logger, onMap: @escaping (PartitionMap) -> Void) {
         self.coordinator = coordinator
@@ -24,13 +27,15 @@ final class ConfigurationChanges {
     }
 
     func propose(_ configuration: PartitionMap.Configuration, for partition: PartitionID, because reason: String) {
-        logger.notice(
-            "configuration proposed",
-            metadata: [
-                "partition": "\(partition)", "epoch": "\(configuration.epoch)", "reason": "\(reason)",
-                "replicas": "\(configuration.replicas.map { "\($0)" }.joined(separator: " "))",
-            ]
-        )
+        if proposed.updateValue(configuration.epoch, forKey: partition) != configuration.epoch {
+            logger.notice(
+                "configuration proposed",
+                metadata: [
+                    "partition": "\(partition)", "epoch": "\(configuration.epoch)", "reason": "\(reason)",
+                    "replicas": "\(configuration.replicas.map { "\($0)" }.joined(separator: " "))",
+                ]
+            )
+        }
         ask(.propose(partition, configuration)) {}
     }
 
@@ -49,8 +54,13 @@ final class ConfigurationChanges {
                 self.logger.warning("the coordinator refuses", metadata: ["refusal": "\(refusal.message)"])
             case .success: break
             case .failure(let refusal):
-                self.logger.info("the coordinator was not reached", metadata: ["refusal": "\(refusal.message)"])
+                if self.isReached {
+                    self.logger.warning("the coordinator is not reached", metadata: ["refusal": "\(refusal.message)"])
+                }
+                self.isReached = false
+                return
             }
+            self.isReached = true
         }
     }
 }

@@ -38,6 +38,9 @@ package struct RecoveredLog {
     }
 
     private mutating func append(_ record: LogRecord) throws(PartitionFailure) {
+        guard (1..<LogIndex(Int64.max)).contains(record.index) else {
+            throw .damaged("the log has entry \(record.index)")
+        }
         if var table = epochs {
             guard record.index <= table.last + 1 else {
                 throw .broken("the log has entry \(record.index) behind \(table.last)")

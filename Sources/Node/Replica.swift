@@ -136,6 +136,7 @@ final class Replica {
 
     /// Nobody knows what becomes of what is in the log and not committed; what is not in the log yet was not done.
     private func endServing() {
+        if isServing { host.endedServing(partition.id) }
         servingSince = nil
         stamp = nil
         deletionsUnderWay = []
@@ -152,7 +153,6 @@ final class Replica {
         abandon(waiting.map(\.origin), .refused(Requests.unknownOutcome))
         abandon(unentered.map(\.origin), .notServed)
         requests.giveUpAll(.notServed)
-        host.endedServing(partition.id)
     }
 
     private func abandon(_ origins: some Sequence<Origin>, _ outcome: RequestOutcome) {
@@ -489,6 +489,7 @@ final class Replica {
         unsubmitted = []
         abandon(abandoned, .refused(Requests.unknownOutcome))
         requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))
+        comparison.giveUp()
         servingSince = nil
     }
 }

@@ -15,7 +15,8 @@ final class SnapshotSender {
     private static let bytesPerPage = 1 << 20
     private static let patience = TimeAmount.seconds(10)
     private static let pause = TimeAmount.milliseconds(200)
-    private static let attempts = 100
+    /// A page that is not taken for so long ends it.
+    private static let longestPage = TimeAmount.seconds(60)
 
     private let snapshot: PartitionSnapshot
     private let partition: PartitionID
@@ -63,13 +64,14 @@ final class SnapshotSender {
         threads.runIfActive(eventLoop: eventLoop) { try snapshot.next(bytes: SnapshotSender.bytesPerPage) }
             .assumeIsolated().whenComplete { result in
                 switch result {
-                case .success(let records): self.send(records, number, attempt: 1)
+                case .success(let records):
+                    self.send(records, number, until: .now() + SnapshotSender.longestPage)
                 case .failure(let error): self.completion(.failure(.unreadable("\(error)")))
                 }
             }
     }
 
-    private func send(_ records: [StoredRecord], _ number: UInt64, attempt: Int) {
+    private func send(_ records: [StoredRecord], _ number: UInt64, until end: NIODeadline) {
         guard isWanted() else { return completion(.failure(.notWanted)) }
         let page = SnapshotPage(
             sender: node,
@@ -90,9 +92,9 @@ final class SnapshotSender {
             case .success(.executed(.failure(let refusal))) where !refusal.code.isRetryable:
                 self.completion(.failure(.refused(refusal.message)))
             case .success, .failure:
-                guard attempt < SnapshotSender.attempts else { return self.completion(.failure(.unanswered)) }
+                guard .now() < end else { return self.completion(.failure(.unanswered)) }
                 self.eventLoop.assumeIsolated().scheduleTask(in: SnapshotSender.pause) {
-                    self.send(records, number, attempt: attempt + 1)
+                    self.send(records, number, until: end)
                 }
             }
         }
