@@ -21,6 +21,7 @@ package final class Partition {
     let transaction: Transaction
     let outboxStore: Outbox
     let inbox: Inbox
+    let authorLists: AuthorLists
     let homeLists: HomeLists
     let localFollowers: LocalFollowers
     var presences: BoundedCache<UserID, AuthorPresence>
@@ -61,6 +62,7 @@ package final class Partition {
         readable = meta
         outboxStore = try Outbox(database: database, keys: keys)
         inbox = try Inbox(database: database, keys: keys)
+        authorLists = try AuthorLists(database: database, keys: keys, settings: settings)
         homeLists = try HomeLists(database: database, keys: keys, settings: settings)
         localFollowers = LocalFollowers(database: database, keys: keys, limit: settings.followerCacheEntries)
         // A partition has most presences: one of each author whom anybody in it follows.
@@ -69,6 +71,7 @@ package final class Partition {
         subscriberSets = BoundedCache(limit: settings.recordCacheBytes / 4) { $0.memory }
         pulledAuthors = try Partition.users(under: keys.of(.pullState), in: database)
         pendingDeletions = try Partition.users(under: keys.of(.deletion), in: database)
+        statistics.restoredArrivals = UInt64(authorLists.restored)
     }
 
     /// The last entry whose effects reads see.
@@ -134,6 +137,7 @@ package final class Partition {
     ) throws(PartitionFailure) -> Applied {
         meta.appliedIndex = index
         meta.lastEpoch = epoch
+        authorLists.writeDue(at: index, in: transaction)
         meta.checksum = StableHash.hash(meta.checksum ^ index ^ transaction.checksum)
         homeLists.writeDue(in: transaction)
         transaction.putBlindly(keys.of(.meta), meta.encoded())
@@ -147,6 +151,7 @@ package final class Partition {
         try transaction.commit()
         uncommitted = nil
         readable = meta
+        if authorLists.written(at: meta.appliedIndex) { statistics.authorListFolds += 1 }
         homeLists.written()
         localFollowers.committed()
         while homeLists.tailEntries > settings.largestTails {

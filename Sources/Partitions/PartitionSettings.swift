@@ -9,7 +9,10 @@ package struct PartitionSettings: Sendable, Equatable {
     package var pullThreshold = 4_096
     /// Home lists kept in one partition; beyond it those not read for longest go.
     package var largestHomeLists = 1_000_000
-    /// Entries of a home list kept in memory before they are written to the store in one operand.
+    /// Tweets that come to author lists before they are taken into the stored lists. About 100 bytes of memory each at most,
+    /// twice.
+    package var largestArrivals = 16_384
+    /// Entries of a list kept in memory before they are written to the store in one operand.
     package var tailEntries = 64
     /// Entries in the tails of all home lists of one partition; beyond it tails are written before they are full.
     package var largestTails = 1_000_000

@@ -19,6 +19,10 @@ package struct PartitionStatistics: Equatable, Sendable {
     package var homeReadsComputed: UInt64 = 0
     package var homeListsBuilt: UInt64 = 0
     package var homeListsDropped: UInt64 = 0
+    /// How often the tweets that had come to author lists were all taken into the stored lists.
+    package var authorListFolds: UInt64 = 0
+    /// Changes of author lists that the stored lists may have lacked when the partition was opened.
+    package var restoredArrivals: UInt64 = 0
     /// Tweets put back into the tails of home lists when the partition was opened.
     package var restoredTailEntries: UInt64 = 0
     /// Home pages from which removed or filtered entries were left out and others taken in their place.

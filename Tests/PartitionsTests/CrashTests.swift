@@ -10,6 +10,7 @@ import Testing
         var settings = PartitionSettings()
         settings.listCap = 16
         settings.tailEntries = 4
+        settings.largestArrivals = 6
         settings.deletionSlice = 5
         return settings
     }

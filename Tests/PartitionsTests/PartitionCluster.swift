@@ -276,6 +276,8 @@ extension PartitionStatistics {
         homeReadsFromList += other.homeReadsFromList
         homeReadsComputed += other.homeReadsComputed
         homeListsBuilt += other.homeListsBuilt
+        authorListFolds += other.authorListFolds
+        restoredArrivals += other.restoredArrivals
         homeListsDropped += other.homeListsDropped
         restoredTailEntries += other.restoredTailEntries
         refilledPages += other.refilledPages

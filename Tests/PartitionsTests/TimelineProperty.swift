@@ -35,6 +35,7 @@ struct TimelineProperty {
         settings.recordCacheBytes = 3_000
         settings.largestHomeLists = 8
         settings.tailEntries = 5
+        settings.largestArrivals = 20
         settings.largestTails = 15
         settings.deletionSlice = 7
         cluster = try PartitionCluster(count: 4, settings: settings)

@@ -80,6 +80,8 @@ import Testing
         #expect(total.pagesBelowList > 0)
         #expect(restarts > 0)
         #expect(total.restoredTailEntries > 0)
+        #expect(total.authorListFolds > 0)
+        #expect(total.restoredArrivals > 0)
         #expect(total.lateArrivals > 0)
         #expect(total.mailGaps > 0)
         #expect(total.repeatedMail > 0)

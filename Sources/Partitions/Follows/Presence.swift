@@ -39,7 +39,7 @@ extension Partition {
             transaction.delete(keys.of(.pullState, author.rawValue))
         }
         if layout.partition(of: author) != id {
-            transaction.delete(keys.of(.authorList, author.rawValue))
+            authorLists.remove(author, in: transaction)
         }
         return true
     }

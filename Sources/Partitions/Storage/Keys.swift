@@ -25,6 +25,7 @@ enum KeyKind: UInt8 {
     case idempotencyByTime = 22
     case deletion = 23
     case drainedIndex = 24
+    case arrivals = 25
 
     /// What the kind's keys are kept beside: all that one command changes of a user is close together, in memory and
     /// in files. Finding the place of a key costs more than writing it.

@@ -69,11 +69,10 @@ extension Partition {
     private func restoreTails() throws(PartitionFailure) {
         let drained = homeLists.drainedIndex
         for author in replayed.authors.sorted() {
-            guard let list = try packedList(.authorList, of: author) else { continue }
+            let entries = try authorList(of: author).entries
             let followers = try pulledAuthors.contains(author) ? [] : localFollowers.of(author)
             // Oldest first, as they came.
-            for index in (0..<list.count).reversed() {
-                guard let entry = list.entry(at: index), entry.arrival > drained else { continue }
+            for entry in entries.reversed() where entry.arrival > drained {
                 restore(entry.withoutReplyTo(), to: author)
                 for follower in followers {
                     restore(entry, to: follower)

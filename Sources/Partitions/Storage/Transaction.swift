@@ -61,15 +61,20 @@ final class Transaction {
         batch.deleteOnce(key)
     }
 
-    /// Joins a list operand with what is stored. Lists are not read within the transaction that changes them.
-    func merge(_ key: [UInt8], _ operand: [UInt8]) {
-        note(2, key, operand)
+    /// Joins an operand with a stored list, which is not read within the transaction that does. The operand says nothing new: it
+    /// is stored under another key, or of a cache.
+    func fold(_ key: [UInt8], _ operand: [UInt8]) {
         batch.merge(key, operand)
+    }
+
+    /// Deletes a key that was put once, blindly, when what it says is stored elsewhere.
+    func deleteFolded(_ key: [UInt8]) {
+        batch.deleteOnce(key)
     }
 
     /// Writes a value that no later read of this transaction asks for.
     func putBlindly(_ key: [UInt8], _ value: [UInt8]) {
-        note(3, key, value)
+        note(2, key, value)
         batch.put(key, value)
     }
 

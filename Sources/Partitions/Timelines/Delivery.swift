@@ -18,7 +18,7 @@ extension Partition {
                 cap: settings.listCap,
                 entries: list.entries.lazy.map { $0.arriving(at: self.current.index) }
             )
-            transaction.put(keys.of(.authorList, author.rawValue), arrived.stored())
+            authorLists.replace(author, with: arrived, in: transaction)
             // Lists built since the follow lack the author.
             try dropHomeLists(ofFollowersOf: author)
         }
@@ -40,7 +40,7 @@ extension Partition {
         }
         let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
         if source != id {
-            transaction.merge(keys.of(.authorList, author.rawValue), operand(entry))
+            authorLists.add(entry, to: author)
         }
         statistics.deliveries += 1
         guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
@@ -59,7 +59,7 @@ extension Partition {
         }
         statistics.removals += 1
         let mark = ListEntry(tweet: tweet, arrival: current.index, isRemoved: true)
-        transaction.merge(keys.of(.authorList, author.rawValue), operand(mark))
+        authorLists.add(mark, to: author)
         guard !pulledAuthors.contains(author), !homeLists.isEmpty else { return }
         try push(mark, toFollowersOf: author)
     }

@@ -139,7 +139,7 @@ final class HomeLists {
     func writeDue(in transaction: Transaction) {
         for reader in full {
             guard let tail = lists[reader]?.tail, !tail.isEmpty else { continue }
-            transaction.merge(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
+            transaction.fold(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
         }
         for reader in undeleted {
             transaction.delete(keys.of(.homeHeader, reader.rawValue))

@@ -37,7 +37,7 @@ extension Partition {
     ///
     /// - Returns: whether the page holds only what arrived after `query.since`.
     private func read(_ list: HomeLists.HomeList, into page: inout HomePage) throws(PartitionFailure) -> Bool {
-        guard let stored = try packedList(.homeList, of: page.query.reader) else {
+        guard let stored = try homeList(of: page.query.reader) else {
             throw .broken("reader \(page.query.reader) has a home list header and no list")
         }
         let listFloor = floor(of: stored, with: list.tail)
@@ -48,8 +48,7 @@ extension Partition {
             sources.append(TimelineMerge.Source(list: list.tail, isOwn: false, before: page.query.before))
         }
         for author in list.lacking {
-            guard let lacking = try packedList(.authorList, of: author) else { continue }
-            sources.append(TimelineMerge.Source(list: lacking, isOwn: false, before: page.query.before))
+            sources += try self.sources(of: author, isOwn: false, before: page.query.before)
         }
         var merge = TimelineMerge(sources)
         // What arrived since a position is above the floor, or in the lists that are not part of the home list.
@@ -115,15 +114,22 @@ extension Partition {
         before: TweetID?,
         excluding excluded: Set<UserID> = []
     ) throws(PartitionFailure) -> [TimelineMerge.Source] {
-        var sources: [TimelineMerge.Source] = []
-        if let own = try packedList(.authorList, of: reader) {
-            sources.append(TimelineMerge.Source(list: own, isOwn: true, before: before))
-        }
+        var sources = try self.sources(of: reader, isOwn: true, before: before)
         for author in try followed(by: reader) where !excluded.contains(author) {
-            guard let list = try packedList(.authorList, of: author) else { continue }
-            sources.append(TimelineMerge.Source(list: list, isOwn: false, before: before))
+            sources += try self.sources(of: author, isOwn: false, before: before)
         }
         return sources
+    }
+
+    private func sources(
+        of author: UserID,
+        isOwn: Bool,
+        before: TweetID?
+    ) throws(PartitionFailure) -> [TimelineMerge.Source] {
+        guard let list = try authorLists.list(of: author) else { return [] }
+        return list.parts.map { part in
+            TimelineMerge.Source(list: part.run, count: part.count, isOwn: isOwn, before: before)
+        }
     }
 
     private func followed(by reader: UserID) throws(PartitionFailure) -> [UserID] {
@@ -160,12 +166,12 @@ extension Partition {
         return list
     }
 
-    func packedList(_ kind: KeyKind, of owner: UserID) throws(PartitionFailure) -> PackedList? {
-        guard let bytes = try database.read(keys.of(kind, owner.rawValue)) else { return nil }
+    private func homeList(of reader: UserID) throws(PartitionFailure) -> PackedList? {
+        guard let bytes = try database.read(keys.of(.homeList, reader.rawValue)) else { return nil }
         do throws(BinaryDecodingError) {
             return try PackedList(stored: bytes)
         } catch {
-            throw .damaged("list of user \(owner): \(error)")
+            throw .damaged("home list of \(reader): \(error)")
         }
     }
 }

@@ -5,18 +5,22 @@ struct TimelineMerge {
     /// One list on its way through the merge.
     struct Source {
         let list: any ListRun
+        /// Of the list's entries, the first so many.
+        let count: Int
         /// Whether it is the reader's own: they see all of it, whoever they reply to.
         let isOwn: Bool
         var index: Int
 
-        init(list: any ListRun, isOwn: Bool, before: TweetID?) {
+        /// - Parameter count: nil for the whole list.
+        init(list: any ListRun, count: Int? = nil, isOwn: Bool, before: TweetID?) {
             self.list = list
+            self.count = count ?? list.count
             self.isOwn = isOwn
             index = before.map { list.firstIndex(below: $0) } ?? 0
         }
 
         var entry: ListEntry? {
-            guard let entry = list.entry(at: index) else { return nil }
+            guard index < count, let entry = list.entry(at: index) else { return nil }
             return isOwn ? entry.withoutReplyTo() : entry
         }
     }

@@ -77,7 +77,7 @@ extension Partition {
         // A reply to oneself is a thread: everyone who follows the author sees it.
         let replyTo = record.replyToAuthor == record.author ? nil : record.replyToAuthor
         let entry = ListEntry(tweet: tweet, replyTo: replyTo, arrival: current.index)
-        transaction.merge(keys.of(.authorList, record.author.rawValue), operand(entry))
+        authorLists.add(entry, to: record.author)
         if isLate(tweet) {
             homeLists.drop(record.author, in: transaction, &statistics)
         } else if homeLists.push(entry.withoutReplyTo(), to: record.author) {
@@ -104,7 +104,7 @@ extension Partition {
         transaction.deleteBlindly(keys.of(.tweetByAuthor, command.author.rawValue, ~command.tweet.rawValue))
         try erase(command.tweet)
         let mark = ListEntry(tweet: command.tweet, arrival: current.index, isRemoved: true)
-        transaction.merge(keys.of(.authorList, command.author.rawValue), operand(mark))
+        authorLists.add(mark, to: command.author)
         _ = homeLists.push(mark, to: command.author)
         try send(
             .removal(author: command.author, tweet: command.tweet),
@@ -143,11 +143,7 @@ extension Partition {
     }
 
     func authorList(of author: UserID) throws(PartitionFailure) -> SortedList {
-        try database.record(keys.of(.authorList, author.rawValue)) ?? SortedList(cap: settings.listCap)
-    }
-
-    func operand(_ entry: ListEntry) -> [UInt8] {
-        SortedList(cap: settings.listCap, entries: CollectionOfOne(entry)).stored()
+        try authorLists.list(of: author)?.entries(cap: settings.listCap) ?? SortedList(cap: settings.listCap)
     }
 
     func views(of tweets: [TweetID]) throws(PartitionFailure) -> [Tweet?] {

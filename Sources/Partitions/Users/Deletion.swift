@@ -25,7 +25,7 @@ extension Partition {
         put(record, of: id)
         try releaseName(record.username, of: id, version: record.nameVersion)
         homeLists.drop(id, in: transaction, &statistics)
-        transaction.delete(keys.of(.authorList, id.rawValue))
+        authorLists.remove(id, in: transaction)
         let subscribers = try subscribers(of: id)
         transaction.delete(keys.of(.subscribers, id.rawValue))
         subscriberSets[id] = nil
@@ -38,7 +38,7 @@ extension Partition {
     func authorDeleted(_ author: UserID) throws(PartitionFailure) {
         guard try presence(of: author) != nil else { return }
         try dropHomeLists(ofFollowersOf: author)
-        transaction.delete(keys.of(.authorList, author.rawValue))
+        authorLists.remove(author, in: transaction)
         begin(.localFollowers, of: author)
     }
 

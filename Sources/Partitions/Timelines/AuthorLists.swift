@@ -1,0 +1,224 @@
+internal import DequeModule
+internal import Model
+internal import Store
+
+/// The newest tweets of each author of this partition, and of each whom its users follow.
+///
+/// What an entry adds is stored under one key of that entry, its *arrivals*, and kept in memory, in a tail for each
+/// author: finding the place of a key for each list costs more than all else that a delivery does. Tails are folded into
+/// the stored lists later, several tweets in one operand, some with every entry; arrivals go once all of them have been.
+/// After a crash the arrivals that are left make up the tails again. What of them was folded before does nothing twice: a
+/// list joins what it has already.
+final class AuthorLists {
+    private struct Fold {
+        let authors: [UserID]
+        /// The first author who is left.
+        var position = 0
+        /// The last entry whose arrivals are in tails of these authors.
+        let last: LogIndex
+
+        var isOver: Bool { position == authors.count }
+
+        mutating func next() -> UserID? {
+            guard position < authors.count else { return nil }
+            defer { position += 1 }
+            return authors[position]
+        }
+    }
+
+    /// Steps of a fold with every entry, and with every arrival: a fold ends before the next one is due.
+    private static let steps = 4
+
+    private let database: Database
+    private let keys: Keys
+    private let cap: Int
+    private let largestTail: Int
+    private let limit: Int
+    private var tails: [UserID: ListTail] = [:]
+    /// Of the entry being applied.
+    private var arrivals: [Arrival] = []
+    /// Authors whose tail has become full with the entry being applied.
+    private var full: [UserID] = []
+    /// The entries whose arrivals are stored.
+    private var entries: Deque<LogIndex> = []
+    /// How many arrivals no fold has begun to take in.
+    private var unfolded = 0
+    private var fold: Fold?
+    /// Arrivals that were there when the lists were opened.
+    private(set) var restored = 0
+    /// What `written` is to forget: whose tails, and of how many entries the arrivals.
+    private var due: (authors: [UserID], entries: Int) = ([], 0)
+
+    init(database: Database, keys: Keys, settings: PartitionSettings) throws(PartitionFailure) {
+        self.database = database
+        self.keys = keys
+        cap = settings.listCap
+        largestTail = max(1, min(settings.tailEntries, settings.listCap / 2))
+        limit = max(1, settings.largestArrivals)
+        try database.forEach(prefix: keys.of(.arrivals)) { key, value throws(PartitionFailure) in
+            let index = try Keys.integer(key)
+            let stored: StoredArrivals = try decode(value)
+            for arrival in stored.arrivals {
+                take(arrival, at: index)
+            }
+            entries.append(index)
+            return true
+        }
+        restored = arrivals.count
+        arrivals = []
+        full = []
+    }
+
+    // MARK: Reading
+
+    /// Nil where nothing is known of the author.
+    func list(of author: UserID) throws(PartitionFailure) -> AuthorList? {
+        let tail = tails[author]
+        let bytes = try database.read(keys.of(.authorList, author.rawValue))
+        guard bytes != nil || tail != nil else { return nil }
+        do throws(BinaryDecodingError) {
+            let stored = try bytes.map { bytes throws(BinaryDecodingError) in try PackedList(stored: bytes) }
+            return AuthorList(stored: stored, tail: tail ?? ListTail(), cap: max(cap, stored?.cap ?? 0))
+        } catch {
+            throw .damaged("list of author \(author): \(error)")
+        }
+    }
+
+    // MARK: Changing, with the entry being applied
+
+    func add(_ entry: ListEntry, to author: UserID) {
+        take(Arrival(author: author, entry: entry), at: entry.arrival)
+    }
+
+    /// Puts a list in the place of what there is.
+    func replace(_ author: UserID, with list: SortedList, in transaction: Transaction) {
+        drop(author)
+        transaction.put(keys.of(.authorList, author.rawValue), list.stored())
+    }
+
+    func remove(_ author: UserID, in transaction: Transaction) {
+        drop(author)
+        transaction.delete(keys.of(.authorList, author.rawValue))
+    }
+
+    private func drop(_ author: UserID) {
+        take(Arrival(author: author, entry: nil), at: 0)
+    }
+
+    private func take(_ arrival: Arrival, at index: LogIndex) {
+        arrivals.append(arrival)
+        guard let entry = arrival.entry else {
+            tails[arrival.author] = nil
+            return
+        }
+        unfolded += 1
+        let arrived = entry.arriving(at: index)
+        if tails[arrival.author, default: ListTail()].insert(arrived), tails[arrival.author]?.count == largestTail {
+            full.append(arrival.author)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes what an entry leaves to be written with it. To be followed by `written` once the transaction is.
+    func writeDue(at index: LogIndex, in transaction: Transaction) {
+        var steps = AuthorLists.steps * (1 + arrivals.count)
+        if !arrivals.isEmpty {
+            transaction.putBlindly(keys.of(.arrivals, index), StoredArrivals(arrivals: arrivals).encoded())
+        }
+        for author in full {
+            write(author, in: transaction)
+        }
+        if fold == nil, unfolded >= limit {
+            fold = Fold(authors: tails.keys.sorted(), last: index)
+            unfolded = 0
+        }
+        while steps > 0, let author = fold?.next() {
+            steps -= 1
+            write(author, in: transaction)
+        }
+        guard let fold, fold.isOver else { return }
+        for entry in entries.prefix(steps) {
+            guard entry <= fold.last else { break }
+            transaction.deleteFolded(keys.of(.arrivals, entry))
+            due.entries += 1
+        }
+    }
+
+    private func write(_ author: UserID, in transaction: Transaction) {
+        guard let tail = tails[author], !tail.isEmpty else { return }
+        transaction.fold(keys.of(.authorList, author.rawValue), tail.operand(cap: cap).stored())
+        due.authors.append(author)
+    }
+
+    /// What was due is in the store.
+    ///
+    /// - Returns: whether a fold has ended.
+    func written(at index: LogIndex) -> Bool {
+        for author in due.authors {
+            tails[author] = nil
+        }
+        entries.removeFirst(due.entries)
+        let isFolded = fold.map { $0.isOver && (entries.first ?? .max) > $0.last } ?? false
+        if isFolded { fold = nil }
+        if !arrivals.isEmpty { entries.append(index) }
+        due = ([], 0)
+        arrivals.removeAll(keepingCapacity: true)
+        full.removeAll(keepingCapacity: true)
+        return isFolded
+    }
+}
+
+/// One change of an author's list.
+private struct Arrival {
+    let author: UserID
+    /// Nil where the list that there was is gone.
+    let entry: ListEntry?
+}
+
+/// The changes that one entry of the log has made to author lists, in their order. The entry's index is in the key.
+private struct StoredArrivals: BinaryCodable {
+    private enum Kind: UInt8 {
+        case gone = 0
+        case tweet = 1
+        case reply = 2
+        case removal = 3
+    }
+
+    let arrivals: [Arrival]
+
+    init(arrivals: [Arrival]) {
+        self.arrivals = arrivals
+    }
+
+    func encode(into writer: inout BinaryWriter) {
+        writer.writeArray(arrivals) { writer, arrival in
+            writer.write(arrival.author)
+            guard let entry = arrival.entry else { return writer.write(Kind.gone.rawValue) }
+            if entry.isRemoved {
+                writer.write(Kind.removal.rawValue)
+            } else {
+                writer.write(entry.replyTo == nil ? Kind.tweet.rawValue : Kind.reply.rawValue)
+            }
+            writer.write(entry.tweet)
+            if !entry.isRemoved, let replyTo = entry.replyTo { writer.write(replyTo) }
+        }
+    }
+
+    init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+        arrivals = try reader.readArray { reader throws(BinaryDecodingError) in
+            let author = try reader.readUser()
+            let number = try reader.readByte()
+            guard let kind = Kind(rawValue: number) else { throw .invalid("arrival of kind \(number)") }
+            switch kind {
+            case .gone: return Arrival(author: author, entry: nil)
+            case .tweet: return Arrival(author: author, entry: ListEntry(tweet: try reader.readTweet()))
+            case .removal:
+                return Arrival(author: author, entry: ListEntry(tweet: try reader.readTweet(), isRemoved: true))
+            case .reply:
+                let tweet = try reader.readTweet()
+                return Arrival(author: author, entry: ListEntry(tweet: tweet, replyTo: try reader.readUser()))
+            }
+        }
+    }
+}
