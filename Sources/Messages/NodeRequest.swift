@@ -104,10 +104,13 @@ package struct NodeBeacon: Equatable, Sendable {
 package struct PartitionQuery: Equatable, Sendable {
     package let partition: PartitionID
     package let query: Query
+    /// Whether any member of the partition may answer that is behind by no more than `ReplicationTimes.staleness`.
+    package var mayBeBehind: Bool
 
-    package init(partition: PartitionID, query: Query) {
+    package init(partition: PartitionID, query: Query, mayBeBehind: Bool = false) {
         self.partition = partition
         self.query = query
+        self.mayBeBehind = mayBeBehind
     }
 }
 
@@ -159,6 +162,7 @@ extension NodeRequest: BinaryCodable {
             writer.write(UInt8(2))
             writer.writeArray(parts) { writer, part in
                 writer.write(part.partition)
+                writer.write(part.mayBeBehind)
                 writer.write(part.query)
             }
         case .deliver(let bags):
@@ -204,8 +208,10 @@ extension NodeRequest: BinaryCodable {
         case 1: self = .execute(try reader.readPartition(), try reader.read())
         case 2:
             self = .query(
-                try reader.readArray(elementSize: 4) { reader throws(BinaryDecodingError) in
-                    PartitionQuery(partition: try reader.readPartition(), query: try reader.read())
+                try reader.readArray(elementSize: 5) { reader throws(BinaryDecodingError) in
+                    let partition = try reader.readPartition()
+                    let mayBeBehind = try reader.readBool()
+                    return PartitionQuery(partition: partition, query: try reader.read(), mayBeBehind: mayBeBehind)
                 }
             )
         case 3:

@@ -111,14 +111,16 @@ final class HostGroup: Sendable {
     private func answer(_ parts: [PartitionQuery], _ reply: @escaping @Sendable (NodeReply) -> Void) {
         if parts.count == 1, let part = parts.first {
             return onHost(of: part.partition) { host in
-                guard host.serves(part.partition) else { return reply(host.notPrimary(part.partition)) }
-                host.read(part.query, of: part.partition) { reply(.queried([$0])) }
+                guard part.mayBeBehind || host.serves(part.partition) else {
+                    return reply(host.notPrimary(part.partition))
+                }
+                host.read(part) { reply(.queried([$0])) }
             }
         }
         let gather = Gather<Result<Answer, Refusal>>(count: parts.count) { reply(.queried($0)) }
         for (index, part) in parts.enumerated() {
             onHost(of: part.partition) { host in
-                host.read(part.query, of: part.partition) { gather.set($0, at: index) }
+                host.read(part) { gather.set($0, at: index) }
             }
         }
     }

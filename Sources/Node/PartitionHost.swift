@@ -388,14 +388,19 @@ final class PartitionHost {
         }
     }
 
-    func read(_ query: Query, of partition: PartitionID, completion: @escaping (Result<Answer, Refusal>) -> Void) {
-        let refusal = Refusal.unavailable("partition \(partition) is not served by this node")
-        guard let replica = byID[partition] else { return completion(.failure(refusal)) }
-        replica.requests.read(query) { outcome in
+    func read(_ part: PartitionQuery, completion: @escaping (Result<Answer, Refusal>) -> Void) {
+        let refusal = Refusal.unavailable("partition \(part.partition) is not served by this node")
+        guard let replica = byID[part.partition] else { return completion(.failure(refusal)) }
+        let finish = { (outcome: RequestOutcome) in
             switch outcome {
             case .answered(let result): completion(result)
             case .notServed: completion(.failure(refusal))
             }
+        }
+        if part.mayBeBehind, !replica.isServing {
+            replica.requests.readBehind(part.query, completion: finish)
+        } else {
+            replica.requests.read(part.query, completion: finish)
         }
     }
 

@@ -23,7 +23,7 @@ final class PeerQueries {
         var byNode: [NodeID: [Int]] = [:]
         for (index, query) in queries.enumerated() {
             if host.serves(query.partition) {
-                host.read(query.query, of: query.partition) { gathering.set($0, at: index) }
+                host.read(query) { gathering.set($0, at: index) }
             } else if let node = host.map.primary(of: query.partition) {
                 byNode[node, default: []].append(index)
             } else {

@@ -2,6 +2,7 @@ internal import Logging
 internal import Model
 internal import NIOCore
 internal import Partitions
+internal import Replication
 
 /// What front ends have asked of a partition's primary and is not answered: keeps each actor's requests in their order, finds
 /// out what commands must know, and answers when entries are applied.
@@ -164,6 +165,24 @@ final class Requests {
     func read(_ query: Query, completion: @escaping (RequestOutcome) -> Void) {
         guard isOpen(completion) else { return }
         perform(Read(query: query, unchecked: query.actors[...], began: .now(), completion: completion))
+    }
+
+    /// Whether the replica may answer reads that need not see the newest.
+    private var mayReadBehind: Bool {
+        replica.failure == nil && !replica.isInstalling
+            && replica.state.mayReadBehind(applied: partition.appliedIndex, now: MonotonicClock.now())
+    }
+
+    /// Answers from a secondary, in no order with what else its actor asks for.
+    func readBehind(_ query: Query, completion: @escaping (RequestOutcome) -> Void) {
+        guard mayReadBehind else { return completion(.notServed) }
+        let began = NIODeadline.now()
+        let result = replica.attempt { () throws(PartitionFailure) in
+            try partition.read(query, now: host.clock.now() / 1000)
+        }
+        guard let answer = result, mayReadBehind else { return completion(.notServed) }
+        host.noteRequest(query.name, began: began, answer)
+        completion(.answered(answer))
     }
 
     private func perform(_ read: Read) {

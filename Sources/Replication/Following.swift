@@ -26,7 +26,10 @@ extension ReplicaState {
         guard store(append.entries) else { return }
         matched = max(matched, append.previousIndex + LogIndex(append.entries.count))
         announced = max(announced, append.committed)
-        acknowledge()
+        acknowledge(now: now)
+        // Its own clock's time, which comes back: nothing is said of a time that is not over.
+        guard append.isCompleteAsOf <= now, committed >= append.committed else { return }
+        freshness.note(append.committed, isCompleteAsOf: append.isCompleteAsOf, within: settings.times.staleness)
     }
 
     /// Whether both logs are the same up to an index.
@@ -63,11 +66,11 @@ extension ReplicaState {
     }
 
     /// Tells the primary what is durable here, and applies what all members are known to have.
-    mutating func acknowledge() {
+    mutating func acknowledge(now: MonotonicTime) {
         guard let primary = configuration.primary, primary != node, isAwake else { return }
         let durable = min(log.durable, matched)
         effects.append(
-            .send(.acknowledge(.init(epoch: configuration.epoch, durable: durable)), to: primary)
+            .send(.acknowledge(.init(epoch: configuration.epoch, durable: durable, sentAt: now)), to: primary)
         )
         commit(upTo: min(announced, durable))
     }

@@ -17,6 +17,8 @@ struct Leadership {
         var lastProgress: MonotonicTime
         var lastHeard: MonotonicTime = 0
         var lastSent: MonotonicTime = 0
+        /// The newest time by its own clock that it has told.
+        var lastClock: MonotonicTime = 0
         /// Until when it counts as about to end. It says so again and again.
         var leavesUntil: MonotonicTime = 0
         /// Whether it is being sent a snapshot, which takes the place of what it has: it must not count meanwhile.
@@ -51,8 +53,16 @@ struct Leadership {
     let beginning: LogIndex
     /// Before this, a primary of an earlier epoch may still serve.
     var serveFrom: MonotonicTime
+    /// Until when this primary is known to serve, whatever becomes of its place; 0 where nobody can say.
+    var servesUntil: MonotonicTime = 0
     var followers: [NodeID: Follower]
     var admission: Admission?
     /// Whom the primary's place is to be handed to.
     var successor: NodeID?
+
+    /// The newest time by a follower's clock as of which this primary is sure to know all that is committed: it has served since
+    /// then.
+    func completeness(for follower: Follower, now: MonotonicTime) -> MonotonicTime {
+        now < servesUntil ? follower.lastClock : 0
+    }
 }

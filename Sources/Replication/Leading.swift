@@ -26,6 +26,7 @@ extension ReplicaState {
     /// The same primary under the next epoch, with other members.
     mutating func continueLeading(_ leadership: Leadership, now: MonotonicTime) {
         var leadership = leadership
+        leadership.servesUntil = 0
         if let admission = leadership.admission, configuration.secondaries.contains(admission.learner) {
             leadership.admission = nil
         }
@@ -93,7 +94,8 @@ extension ReplicaState {
             return effects.append(.readEntries(from: follower.next, for: node, epoch: configuration.epoch))
         }
         guard !entries.isEmpty || now >= follower.lastSent + settings.times.retry else { return }
-        effects.append(.send(message(entries, behind: follower.next - 1, previousEpoch), to: node))
+        let time = leadership.completeness(for: follower, now: now)
+        effects.append(.send(message(entries, behind: follower.next - 1, previousEpoch, time), to: node))
         follower.next += LogIndex(entries.count)
         follower.lastSent = now
         leadership.followers[node] = follower
@@ -104,7 +106,8 @@ extension ReplicaState {
     private func message(
         _ entries: [ReplicatedEntry],
         behind previous: LogIndex,
-        _ previousEpoch: UInt64
+        _ previousEpoch: UInt64,
+        _ isCompleteAsOf: MonotonicTime = 0
     ) -> ReplicaMessage {
         .append(
             ReplicaMessage.Append(
@@ -112,6 +115,7 @@ extension ReplicaState {
                 previousIndex: previous,
                 previousEpoch: previousEpoch,
                 committed: committed,
+                isCompleteAsOf: isCompleteAsOf,
                 entries: entries
             )
         )
@@ -150,6 +154,7 @@ extension ReplicaState {
         // Nobody holds what there is not.
         guard answer.durable <= log.last else { return }
         follower.lastHeard = now
+        follower.lastClock = max(follower.lastClock, answer.sentAt)
         if answer.durable > follower.matched {
             follower.matched = answer.durable
             follower.lastProgress = now
@@ -196,6 +201,7 @@ extension ReplicaState {
 
     mutating func lead(_ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) {
         guard !hasLogFailed else { return resign(leadership, now: now) }
+        noteServing(now: now, leases: leases)
         sendAgain(now: now)
         guard proposal == nil, case .primary(let leadership) = role else { return }
         if let successor = leadership.successor, lost(leadership, now: now, leases: leases).isEmpty {
@@ -209,6 +215,15 @@ extension ReplicaState {
             return transfer(to: successor, now: now, leases: leases)
         }
         teach(now: now, leases: leases)
+    }
+
+    /// Only of a primary that serves is it true that what it knows to be committed is all that anybody was told.
+    private mutating func noteServing(now: MonotonicTime, leases: LeaseTable) {
+        guard case .primary(var leadership) = role else { return }
+        let ends = configuration.secondaries.map { leases.leaseEnd(from: $0, for: partition) ?? 0 }
+        let isKnown = proposal == nil && mayRead(now: now, leases: leases)
+        leadership.servesUntil = isKnown ? ends.min() ?? 0 : 0
+        role = .primary(leadership)
     }
 
     /// Sends again what was not acknowledged, and a sign of life where there is nothing to send.

@@ -23,6 +23,8 @@ public enum ReplicaMessage: Hashable, Sendable {
         public let previousEpoch: UInt64
         /// How far all members hold the log.
         public let committed: LogIndex
+        /// By the receiver's clock: `committed` has all that anybody was told before then. 0 where the primary cannot say.
+        public let isCompleteAsOf: MonotonicTime
         public let entries: [ReplicatedEntry]
 
         package init(
@@ -30,12 +32,14 @@ public enum ReplicaMessage: Hashable, Sendable {
             previousIndex: LogIndex,
             previousEpoch: UInt64,
             committed: LogIndex,
+            isCompleteAsOf: MonotonicTime = 0,
             entries: [ReplicatedEntry]
         ) {
             self.configuration = configuration
             self.previousIndex = previousIndex
             self.previousEpoch = previousEpoch
             self.committed = committed
+            self.isCompleteAsOf = isCompleteAsOf
             self.entries = entries
         }
     }
@@ -44,10 +48,13 @@ public enum ReplicaMessage: Hashable, Sendable {
         public let epoch: UInt64
         /// Everything up to here is durable, and the same as in the primary's log.
         public let durable: LogIndex
+        /// When it was sent, by the sender's clock; 0 where it does not say.
+        public let sentAt: MonotonicTime
 
-        package init(epoch: UInt64, durable: LogIndex) {
+        package init(epoch: UInt64, durable: LogIndex, sentAt: MonotonicTime = 0) {
             self.epoch = epoch
             self.durable = durable
+            self.sentAt = sentAt
         }
     }
 
@@ -71,11 +78,13 @@ extension ReplicaMessage: BinaryCodable {
             writer.writeVariable(append.previousIndex)
             writer.writeVariable(append.previousEpoch)
             writer.writeVariable(append.committed)
+            writer.writeVariable(append.isCompleteAsOf)
             writer.writeArray(append.entries) { $0.write($1) }
         case .acknowledge(let acknowledgement):
             writer.write(UInt8(2))
             writer.writeVariable(acknowledgement.epoch)
             writer.writeVariable(acknowledgement.durable)
+            writer.writeVariable(acknowledgement.sentAt)
         case .mismatch(let mismatch):
             writer.write(UInt8(3))
             writer.writeVariable(mismatch.epoch)
@@ -97,7 +106,11 @@ extension ReplicaMessage: BinaryCodable {
         case 1: self = .append(try Append(from: &reader))
         case 2:
             self = .acknowledge(
-                Acknowledgement(epoch: try reader.readOrdinal(), durable: try reader.readOrdinal())
+                Acknowledgement(
+                    epoch: try reader.readOrdinal(),
+                    durable: try reader.readOrdinal(),
+                    sentAt: try reader.readOrdinal()
+                )
             )
         case 3: self = .mismatch(Mismatch(epoch: try reader.readOrdinal(), last: try reader.readOrdinal()))
         case 4: self = .stale(epoch: try reader.readOrdinal())
@@ -114,6 +127,7 @@ extension ReplicaMessage.Append {
         previousIndex = try reader.readOrdinal()
         previousEpoch = try reader.readOrdinal()
         committed = try reader.readOrdinal()
+        isCompleteAsOf = try reader.readOrdinal()
         entries = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
         // A gap between entries, or an index that wraps, would put an entry where it does not belong.
         var (index, epoch) = (previousIndex, previousEpoch)

@@ -89,6 +89,8 @@ package struct ReplicaState {
     private(set) var configuredAt: MonotonicTime = 0
     /// The first epoch that this run has learnt: an earlier run may have used it.
     private var firstEpoch: UInt64?
+    /// How far behind the primary this secondary is at most.
+    var freshness = Freshness()
     var effects: [Effect] = []
 
     /// - Parameters:
@@ -194,6 +196,15 @@ package struct ReplicaState {
         }
     }
 
+    /// Whether this replica may answer reads that need not see the newest: a secondary that is behind by no more than
+    /// `ReplicationTimes.staleness`.
+    ///
+    /// - Parameter applied: the last entry that what is read has.
+    package func mayReadBehind(applied: LogIndex, now: MonotonicTime) -> Bool {
+        guard failure == nil, case .secondary = role else { return false }
+        return freshness.isFresh(applied: applied, now: now, within: settings.times.staleness)
+    }
+
     // MARK: Configurations
 
     func isOfThisEpoch(_ epoch: UInt64) -> Bool { epoch == configuration.epoch }
@@ -210,6 +221,7 @@ package struct ReplicaState {
         proposal = nil
         matched = committed
         announced = 0
+        freshness = Freshness()
         effects.append(.learn(newer))
         guard newer.primary == node else {
             return follow(previous.epoch, now: now)
@@ -246,6 +258,11 @@ package struct ReplicaState {
 
     /// Asks the coordinator, again and again until the epoch says that something was decided.
     mutating func propose(_ reason: Proposal.Reason, _ replicas: [NodeID], now: MonotonicTime) {
+        // Whether it is granted is not known before the answer: others may serve from then on.
+        if case .primary(var leadership) = role {
+            leadership.servesUntil = 0
+            role = .primary(leadership)
+        }
         let next = configuration.next(replicas)
         proposal = Proposal(configuration: next, reason: reason, sentAt: now)
         if reason == .claim, let primary = configuration.primary {
@@ -300,7 +317,7 @@ package struct ReplicaState {
         if case .primary(let leadership) = role {
             advanceCommit(leadership)
         } else {
-            acknowledge()
+            acknowledge(now: now)
         }
     }
 

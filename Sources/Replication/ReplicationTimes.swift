@@ -16,6 +16,9 @@ public struct ReplicationTimes: Hashable, Sendable {
     /// How long until something that was not answered is sent again.
     public let retry: MonotonicTime
 
+    /// How far behind, at most, a secondary is that answers reads which need not see the newest.
+    public var staleness: MonotonicTime { lease }
+
     public static let standard = ReplicationTimes(
         beacon: 200_000,
         lease: 1_000_000,

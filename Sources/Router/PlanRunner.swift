@@ -21,6 +21,8 @@ final class PlanRunner {
     private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
+    /// Counts reads that any member may answer.
+    private var turn = 0
 
     /// - Parameters:
     ///   - limit: commands under way at one time.
@@ -49,7 +51,7 @@ final class PlanRunner {
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
-    func run(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
+    func run(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) {
         switch plan {
         case .reply(let value): reply(value)
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
@@ -57,7 +59,7 @@ final class PlanRunner {
             guard inFlight < limit else {
                 return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
             }
-            let node = destination(of: plan)
+            let node = destination(of: plan, terms)
             if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
             inFlight += 1
             let began = NIODeadline.now()
@@ -68,9 +70,9 @@ final class PlanRunner {
             }
             // What a page needs of other nodes afterwards says nothing about the one that it began with.
             if case .read(let query, let then) = plan {
-                return read(query, then, deadline: deadline, answered: answered, reply: finish)
+                return read(query, then, terms, answered: answered, reply: finish)
             }
-            start(plan, deadline: deadline) { value in
+            start(plan, terms) { value in
                 answered()
                 finish(value)
             }
@@ -78,12 +80,12 @@ final class PlanRunner {
     }
 
     /// The node that a plan begins with; nil where there are several, or none is known.
-    private func destination(of plan: Plan) -> NodeID? {
+    private func destination(of plan: Plan, _ terms: CommandTerms) -> NodeID? {
         switch plan {
         case .write(let command, _):
             guard let layout = map.layout, let actor = command.actor else { return nil }
             return map.primary(of: actor.partition(in: layout))
-        case .read(let query, _): return map.primary(of: query.partition)
+        case .read(let query, _): return terms.reads(anyMemberFor: query.query) ? nil : map.primary(of: query.partition)
         case .gather(let queries, _):
             let partitions = Set(queries.map(\.partition))
             return partitions.count == 1 ? partitions.first.flatMap { map.primary(of: $0) } : nil
@@ -91,18 +93,18 @@ final class PlanRunner {
         }
     }
 
-    private func start(_ plan: Plan, deadline: NIODeadline, reply: @escaping Reply) {
+    private func start(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) {
         switch plan {
         case .reply(let value): reply(value)
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write(let command, let render):
-            write(command, deadline: deadline) { result in
+            write(command, deadline: terms.deadline) { result in
                 reply(PlanRunner.value(of: result, render))
             }
-        case .read(let query, let then): read(query, then, deadline: deadline, answered: {}, reply: reply)
+        case .read(let query, let then): read(query, then, terms, answered: {}, reply: reply)
         case .gather(let queries, let then):
-            ask(queries, deadline: deadline) { results in
-                self.start(then(results), deadline: deadline, reply: reply)
+            ask(queries, terms) { results in
+                self.start(then(results), terms, reply: reply)
             }
         case .cluster(let render):
             coordinator.ask(.health, within: .milliseconds(500)) { result in
@@ -117,14 +119,14 @@ final class PlanRunner {
     private func read(
         _ query: PartitionQuery,
         _ then: @escaping (Answer) throws(Refusal) -> Plan,
-        deadline: NIODeadline,
+        _ terms: CommandTerms,
         answered: @escaping () -> Void,
         reply: @escaping Reply
     ) {
-        ask([query], deadline: deadline) { results in
+        ask([query], terms) { results in
             answered()
             let result = results.first ?? .failure(Plan.strangeAnswer)
-            self.start(PlanRunner.plan(from: result, then), deadline: deadline, reply: reply)
+            self.start(PlanRunner.plan(from: result, then), terms, reply: reply)
         }
     }
 
@@ -226,13 +228,13 @@ final class PlanRunner {
     /// Asks for all parts, one request a node; parts that a node does not serve are asked again while time allows.
     private func ask(
         _ queries: [PartitionQuery],
-        deadline: NIODeadline,
+        _ terms: CommandTerms,
         completion: @escaping ([Result<Answer, Refusal>]) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
         let asking = Asking(
-            queries: queries,
-            deadline: deadline,
+            queries: queries.map { $0.with(terms) },
+            deadline: terms.deadline,
             results: Gathering(count: queries.count, completion: completion)
         )
         let begin = { self.ask(Array(queries.indices), asking) }
@@ -256,7 +258,7 @@ final class PlanRunner {
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
         for index in parts {
-            if let node = map.primary(of: asking.queries[index].partition) {
+            if let node = self.node(for: asking.queries[index]) {
                 byNode[node, default: []].append(index)
             } else {
                 homeless.append(index)
@@ -269,6 +271,15 @@ final class PlanRunner {
                 self.take(result, for: indexes, asking)
             }
         }
+    }
+
+    /// Members take turns with what any of them may answer, so that one that cannot is followed by another.
+    private func node(for query: PartitionQuery) -> NodeID? {
+        guard query.mayBeBehind, let members = map.configuration(of: query.partition)?.replicas, !members.isEmpty else {
+            return map.primary(of: query.partition)
+        }
+        turn &+= 1
+        return members[turn % members.count]
     }
 
     private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ asking: Asking) {

@@ -98,8 +98,10 @@ package struct RouterService {
                         address: channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
                         isAuthenticated: settings.password.isEmpty,
                         deadlineMilliseconds: Int64(settings.deadlineMilliseconds),
+                        reads: settings.reads,
                         password: settings.password,
-                        defaultDeadlineMilliseconds: Int64(settings.deadlineMilliseconds)
+                        defaultDeadlineMilliseconds: Int64(settings.deadlineMilliseconds),
+                        defaultReads: settings.reads
                     )
                     let client = ClientConnection(router: router.value, session: session, logger: logger)
                     try channel.pipeline.syncOperations.addHandler(client)

@@ -49,6 +49,12 @@ package struct RouterSettings: Sendable {
         in: 1...4_096,
         "Unread answers of one connection; one that passes it is closed"
     )
+    package static let reads = SettingKey<ReadPreference>.choice(
+        "router.reads",
+        default: ReadPreference.primary.rawValue,
+        expected: "primary or any",
+        "Who answers timeline reads of a connection before it says READ: the primary, or any member, up to a second behind"
+    ) { ReadPreference(rawValue: $0) }
     package static let connections = SettingKey<Int>.integer(
         "router.connections",
         default: 10_000,
@@ -74,6 +80,7 @@ package struct RouterSettings: Sendable {
     package let outputBytes: Int
     package let connections: Int
     package let slowMilliseconds: Int
+    package let reads: ReadPreference
 
     package init(from reader: inout SettingsReader) throws(SettingsError) {
         process = try ProcessSettings(from: &reader)
@@ -88,5 +95,6 @@ package struct RouterSettings: Sendable {
         outputBytes = try reader.value(RouterSettings.outputMegabytes) << 20
         connections = try reader.value(RouterSettings.connections)
         slowMilliseconds = try reader.value(RouterSettings.slowMilliseconds)
+        reads = try reader.value(RouterSettings.reads)
     }
 }

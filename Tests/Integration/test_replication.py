@@ -161,6 +161,48 @@ def administer(cluster, *words):
         capture_output=True, text=True, timeout=120)
 
 
+def served(cluster, command):
+    """How many requests of a kind each node has answered."""
+    found = {}
+    for node in ("node1", "node2", "node3"):
+        text = cluster.metrics(node)
+        found[node] = sum(float(line.split()[-1]) for line in text.splitlines()
+                          if line.startswith("rookery_node_requests_total") and f'command="{command}"' in line)
+    return found
+
+
+def test_reads_of_any_member_are_not_further_behind_than_stated(own):
+    cluster = own(replicas=3, partitions=4)
+    client = cluster.client()
+    users = range(12)
+    fill(client, users, 200, random.Random(3))
+    expected = settled(client, users)
+    elsewhere = cluster.client(single_connection_client=True)
+    assert elsewhere.execute_command("READ", "ANY") == "OK"
+    # What is acknowledged is seen everywhere a second later: that is waited for, it is what is promised.
+    before = served(cluster, "userTimeline")
+    time.sleep(1.1)
+    for _ in range(6):
+        for user in users:
+            assert pages(elsewhere, "TIMELINE.HOME", user, "IDS") == expected[user][4]
+            assert pages(elsewhere, "TIMELINE.USER", user, "IDS") == expected[user][3]
+    after = served(cluster, "userTimeline")
+    primaries = {cluster.primaries()[partition] for partition in range(4)}
+    assert all(after[node] > before[node] for node in after), (before, after, primaries)
+
+    for number in range(3):
+        tweet = client.execute_command("TWEET.POST", 1, f"seen {number}")
+        time.sleep(1.1)
+        for _ in range(6):
+            assert tweet in elsewhere.execute_command("TIMELINE.USER", 1, "IDS")[1]
+
+    assert "syntax error" in error_of(elsewhere, "READ", "ELSEWHERE")
+    assert elsewhere.execute_command("READ", "PRIMARY") == "OK"
+    tweet = elsewhere.execute_command("TWEET.POST", 2, "at once")
+    for _ in range(6):
+        assert tweet in elsewhere.execute_command("TIMELINE.USER", 2, "IDS")[1]
+
+
 def test_an_operator_moves_partitions(own):
     cluster = own(replicas=2, partitions=4)
     client = cluster.client()

@@ -7,7 +7,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
-    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim
+    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.

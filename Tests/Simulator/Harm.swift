@@ -6,7 +6,7 @@ internal import Replication
 
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
-    case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, coordinatorDown
+    case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
     case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer, leave
 
     /// Any fault, of anything, for any time.
@@ -64,7 +64,13 @@ package enum Harm: CaseIterable, Sendable {
         simulation.trace { "FAULT late claim of \(claimant.id)" }
         if simulation.random.one(in: 2) { simulation.network.heal() }
         let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
+        let primary = simulation.coordinatorMap.primary(of: partition)
         simulation.schedule(after: time) { [unowned simulation, id = claimant.id] in
+            // The old primary does not hear of it.
+            if let primary, simulation.random.one(in: 2) {
+                let others = simulation.addresses.filter { $0 != .node(primary) }
+                cut(others.map { ($0, .node(primary)) }, for: 1_500_000, in: simulation)
+            }
             simulation.send(.coordinator(.propose(partition, next)), from: .node(id), to: .coordinator)
         }
         Harm.crash(claimant, for: 20_000, in: simulation)
@@ -104,6 +110,7 @@ package enum Harm: CaseIterable, Sendable {
         case .cutPair:
             Harm.cut([(.node(node.id), .node(other.id)), (.node(other.id), .node(node.id))], for: time, in: simulation)
         case .cutOneWay: Harm.cut([(.node(node.id), .node(other.id))], for: time, in: simulation)
+        case .lateReplies: Harm.makeRepliesLate(to: node, for: time, in: simulation)
         case .flap: Harm.flap(node, other, until: simulation.now + time, in: simulation)
         case .coordinatorDown:
             simulation.isCoordinatorUp = false
@@ -179,6 +186,20 @@ package enum Harm: CaseIterable, Sendable {
             for link in links {
                 simulation.network.join(from: link.from, to: link.to)
             }
+        }
+    }
+
+    /// What others send to a node comes much later, and after a while they hear nothing of it: replies to its last beacons come
+    /// when they have given it up.
+    private static func makeRepliesLate(to node: SimulatedNode, for time: UInt64, in simulation: Simulation) {
+        let others = simulation.addresses.filter { $0 != .node(node.id) }
+        for other in others {
+            let end = simulation.now + UInt64.random(in: time / 2...time * 2, using: &simulation.random)
+            simulation.network.hold(from: other, to: .node(node.id), until: end)
+        }
+        let wait = UInt64.random(in: 0...400_000, using: &simulation.random)
+        simulation.schedule(after: wait) { [unowned simulation] in
+            cut(others.map { (.node(node.id), $0) }, for: time * 2, in: simulation)
         }
     }
 

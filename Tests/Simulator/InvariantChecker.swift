@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Model
 internal import Placement
 internal import Replication
@@ -19,6 +20,10 @@ struct InvariantChecker {
     private var applied: [Position: (entry: ReplicatedEntry, hash: UInt64)] = [:]
     /// The newest entry whose effect a client may know of: acknowledged, or applied where reads are answered.
     private var newestVisible: [PartitionID: LogIndex] = [:]
+    /// Since when which entry was the newest such one, as far back as replicas may be behind.
+    private var visible: [PartitionID: Deque<(since: UInt64, index: LogIndex)>] = [:]
+    /// How often a secondary could be read.
+    private(set) var readsElsewhere = 0
     /// The first thing that did not hold.
     private(set) var violation: String?
 
@@ -55,8 +60,34 @@ struct InvariantChecker {
         }
     }
 
-    mutating func noteAcknowledged(_ index: LogIndex, in partition: PartitionID) {
-        newestVisible[partition] = max(newestVisible[partition] ?? 0, index)
+    mutating func noteAcknowledged(_ index: LogIndex, in partition: PartitionID, now: UInt64) {
+        guard index > newestVisible[partition] ?? 0 else { return }
+        newestVisible[partition] = index
+        visible[partition, default: []].append((now, index))
+    }
+
+    /// A secondary that may be read lacks nothing that anybody was told longer ago than it may be behind.
+    mutating func checkReadsElsewhere(
+        _ nodes: some Sequence<SimulatedNode>,
+        _ partition: PartitionID,
+        staleness: UInt64,
+        now: UInt64
+    ) {
+        // Clocks run a little fast or slow.
+        let horizon = now - min(now, staleness + staleness / 40)
+        while let next = visible[partition]?.dropFirst().first, next.since <= horizon {
+            visible[partition]?.removeFirst()
+        }
+        guard let oldest = visible[partition]?.first, oldest.since <= horizon else { return }
+        for node in nodes where node.isUp && node.pausedUntil <= now {
+            guard let replica = node.replicas[partition], let applied = node.machines[partition]?.applied,
+                replica.mayReadBehind(applied: applied, now: node.now)
+            else { continue }
+            readsElsewhere += 1
+            if applied < oldest.index {
+                fail("partition \(partition): \(node.id) is read at \(applied), and \(oldest.index) is old")
+            }
+        }
     }
 
     /// Fewer members than the least could go on with what nobody else has.
@@ -78,7 +109,7 @@ struct InvariantChecker {
                 if replica.lastIndex < newest {
                     fail("partition \(partition): \(node.id) serves without entry \(newest)")
                 }
-                noteAcknowledged(node.machines[partition]?.applied ?? 0, in: partition)
+                noteAcknowledged(node.machines[partition]?.applied ?? 0, in: partition, now: now)
             }
         }
     }

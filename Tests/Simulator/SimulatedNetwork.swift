@@ -27,6 +27,8 @@ struct SimulatedNetwork {
 
     /// How many faults cut a link.
     private var cuts: [Link: Int] = [:]
+    /// Until when a link keeps its packets, which then come all together.
+    private var heldUntil: [Link: UInt64] = [:]
     /// One packet in so many is lost, or comes twice; 0 for none.
     var lossInverse = 0
     var repeatInverse = 0
@@ -43,18 +45,26 @@ struct SimulatedNetwork {
         cuts[link] = count > 1 ? count - 1 : nil
     }
 
+    /// Keeps what `from` sends to `to`, as a connection does whose packets are lost and sent again.
+    mutating func hold(from: Address, to: Address, until end: UInt64) {
+        let link = Link(from: from, to: to)
+        heldUntil[link] = max(heldUntil[link] ?? 0, end)
+    }
+
     mutating func heal() {
         cuts = [:]
+        heldUntil = [:]
         lossInverse = 0
         repeatInverse = 0
         longestDelay = 2_000
     }
 
     /// When copies of a packet arrive, in microseconds from now: none, one or two.
-    func delays(from: Address, to: Address, using random: inout SeededGenerator) -> [UInt64] {
+    func delays(from: Address, to: Address, now: UInt64, using random: inout SeededGenerator) -> [UInt64] {
         guard cuts[Link(from: from, to: to)] == nil else { return [] }
         if lossInverse > 0, random.one(in: lossInverse) { return [] }
-        var delays = [UInt64.random(in: 50...longestDelay, using: &random)]
+        let hold = max(heldUntil[Link(from: from, to: to)] ?? 0, now) - now
+        var delays = [hold + UInt64.random(in: 50...longestDelay, using: &random)]
         if repeatInverse > 0, random.one(in: repeatInverse) {
             // Long after, now and then: when the receiver has another part in another epoch.
             let longest = random.one(in: 4) ? SimulatedNetwork.longestRepetition : longestDelay * 4

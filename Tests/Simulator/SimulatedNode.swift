@@ -335,7 +335,7 @@ final class SimulatedNode {
             machines[partition] = machine
             simulation.checker.noteApplied(entry, machine, in: partition, by: id)
             if let waiting = waiting[partition]?.removeValue(forKey: entry.index) {
-                simulation.checker.noteAcknowledged(entry.index, in: partition)
+                simulation.checker.noteAcknowledged(entry.index, in: partition, now: simulation.now)
                 let members = replicas[partition]?.configuration.replicas ?? []
                 simulation.checkDurability(of: entry, in: partition, members: members)
                 answer(.written, to: waiting.request, waiting.client)

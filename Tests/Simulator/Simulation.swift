@@ -36,6 +36,8 @@ package final class Simulation {
     private static let end: UInt64 = 29_000_000
     private static let coordinatorTick: UInt64 = 100_000
     private static let largestTrace = 200_000
+    /// Many times what a run has.
+    private static let mostSteps = 1_000_000
 
     package let seed: UInt64
     let settings: ReplicationSettings
@@ -150,7 +152,7 @@ package final class Simulation {
     // MARK: Packets
 
     func send(_ packet: Packet, from sender: Address, to receiver: Address) {
-        var delays = network.delays(from: sender, to: receiver, using: &random)
+        var delays = network.delays(from: sender, to: receiver, now: now, using: &random)
         // Writes of clients carry no key: a request that came twice would be two writes.
         if case .request = packet { delays = Array(delays.prefix(1)) }
         for delay in delays {
@@ -232,8 +234,14 @@ package final class Simulation {
         timeline.run(until: Simulation.end) { [unowned self] in
             self.checker.check(self.nodes.values, self.partitions, now: self.now)
             self.checker.check(self.coordinatorMap, least: self.settings.minimumReplicas)
+            for partition in self.partitions {
+                let staleness = self.settings.times.staleness
+                self.checker.checkReadsElsewhere(self.nodes.values, partition, staleness: staleness, now: self.now)
+            }
+            if self.timeline.steps > Simulation.mostSteps { self.fail("messages go on without end") }
             return self.checker.violation == nil
         }
+        if checker.readsElsewhere > 0 { coverage.note(.readElsewhere) }
         if checker.violation == nil { checkEnd() }
         if checker.violation == nil, let violation = history.violation() { fail(violation) }
         return Result(

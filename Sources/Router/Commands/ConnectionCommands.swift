@@ -72,7 +72,22 @@ enum ConnectionCommands {
                 session.name = ""
                 session.isAuthenticated = session.password.isEmpty
                 session.deadlineMilliseconds = session.defaultDeadlineMilliseconds
+                session.reads = session.defaultReads
                 return .simple("RESET")
+            }
+        },
+        CommandSpec(
+            "READ",
+            arity: 2,
+            .connection,
+            "PRIMARY|ANY",
+            "Chooses whether timelines may come from any member of a partition, up to a second behind"
+        ) { arguments, _ throws(Refusal) in
+            let word = try arguments.text("preference")
+            guard let reads = ReadPreference(rawValue: word.lowercased()) else { throw Arguments.syntaxError }
+            return .session { session in
+                session.reads = reads
+                return .simple("OK")
             }
         },
         ClientCommand.spec,

@@ -47,10 +47,13 @@ struct ClientSession: Sendable {
     var isAuthenticated: Bool
     /// From the dispatch of each command.
     var deadlineMilliseconds: Int64
+    /// Who may answer timeline reads.
+    var reads: ReadPreference
     var libraryName = ""
     var libraryVersion = ""
     var isClosing = false
     /// What `RESET` and `AUTH` go back to and compare with.
     let password: String
     let defaultDeadlineMilliseconds: Int64
+    let defaultReads: ReadPreference
 }
