@@ -37,6 +37,16 @@ package final class LogWriter {
         return (writer, recovery.result)
     }
 
+    /// Reads a log that nobody writes, and changes nothing: as `open` would.
+    package static func verify(
+        fileSystem: any FileSystem,
+        reading body: (LogRecord) throws(LogError) -> Void
+    ) throws(LogError) -> LogRecovery {
+        var recovery = SegmentRecovery(fileSystem: fileSystem, isReadOnly: true)
+        try recovery.run(body)
+        return recovery.result
+    }
+
     private init(fileSystem: any FileSystem, segmentBytes: Int, segments: [Segment]) {
         self.fileSystem = fileSystem
         self.segmentBytes = segmentBytes

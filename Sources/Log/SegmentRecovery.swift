@@ -12,11 +12,14 @@ package struct LogRecovery: Equatable, Sendable {
 /// tail, which is cut off, or damage to synced bytes, which is refused.
 struct SegmentRecovery {
     let fileSystem: any FileSystem
+    /// Whether a torn tail stays where it is: for looking only.
+    let isReadOnly: Bool
     private(set) var result = LogRecovery()
     private(set) var segments: [Segment] = []
 
-    init(fileSystem: any FileSystem) {
+    init(fileSystem: any FileSystem, isReadOnly: Bool = false) {
         self.fileSystem = fileSystem
+        self.isReadOnly = isReadOnly
     }
 
     mutating func run(_ body: (LogRecord) throws(LogError) -> Void) throws(LogError) {
@@ -62,7 +65,8 @@ struct SegmentRecovery {
         guard isLast, file.size <= UInt64(BatchFormat.segmentHeaderSize) else {
             throw .corruption(segment: name, offset: 0, partition: nil, what: "its header is not legible")
         }
-        result.truncation = "segment \(name) was torn at its creation and is removed"
+        result.truncation = "segment \(name) was torn at its creation"
+        guard !isReadOnly else { return false }
         try fileSystem.remove(name)
         try fileSystem.syncDirectory()
         return false
@@ -128,8 +132,9 @@ struct SegmentRecovery {
             )
         }
         result.truncation =
-            "segment \(segment.name) had a torn tail: \(bytes.count - position) bytes cut off at \(position), "
+            "segment \(segment.name) has a torn tail: \(bytes.count - position) bytes from \(position) on, "
             + damage.what
+        guard !isReadOnly else { return }
         try segment.file.truncate(to: UInt64(position))
         try segment.file.sync()
     }

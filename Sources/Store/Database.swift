@@ -26,6 +26,17 @@ package final class Database: @unchecked Sendable {
         self.options = handles
     }
 
+    /// Opens a database that nobody has open, to look at it: nothing is written.
+    package init(readOnlyAt path: String, merge: @escaping MergeFunction) throws(StoreError) {
+        guard let handles = OptionHandles(DatabaseOptions(), merge: merge) else {
+            throw .other("RocksDB cannot allocate its options")
+        }
+        let opened = try Database.check { error in rocksdb_open_for_read_only(handles.database, path, 0, error) }
+        guard let opened else { throw .other("RocksDB opened nothing at \(path)") }
+        handle = opened
+        options = handles
+    }
+
     deinit {
         rocksdb_close(handle)
     }

@@ -59,7 +59,7 @@ final class Inbox {
 }
 
 /// What was taken of a run of sources: an entry takes mail of many, and a key for each would cost more than the mail.
-private struct InboxPage: BinaryCodable {
+struct InboxPage: BinaryCodable {
     static let sources: UInt16 = 32
 
     let receipts: [MailReceipt]

@@ -168,7 +168,7 @@ package final class Outbox {
 }
 
 /// A letter as the outbox stores it.
-private struct OutboxRecord: BinaryCodable {
+struct OutboxRecord: BinaryCodable {
     let destinations: [PartitionID]
     let messages: [MailMessage]
 

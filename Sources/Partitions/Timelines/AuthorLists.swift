@@ -170,14 +170,14 @@ final class AuthorLists {
 }
 
 /// One change of an author's list.
-private struct Arrival {
+struct Arrival {
     let author: UserID
     /// Nil where the list that there was is gone.
     let entry: ListEntry?
 }
 
 /// The changes that one entry of the log has made to author lists, in their order. The entry's index is in the key.
-private struct StoredArrivals: BinaryCodable {
+struct StoredArrivals: BinaryCodable {
     private enum Kind: UInt8 {
         case gone = 0
         case tweet = 1

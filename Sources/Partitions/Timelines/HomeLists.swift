@@ -260,7 +260,7 @@ final class HomeLists {
     }
 }
 
-private struct StoredHeader: BinaryCodable {
+struct StoredHeader: BinaryCodable {
     let builtAt: LogIndex
     let cap: Int
     let lacking: [UserID]
@@ -284,7 +284,7 @@ private struct StoredHeader: BinaryCodable {
     }
 }
 
-private struct StoredIndex: BinaryCodable {
+struct StoredIndex: BinaryCodable {
     let value: LogIndex
 
     init(value: LogIndex) {
