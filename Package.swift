@@ -148,7 +148,7 @@ let package = Package(
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
-        tests("RouterTests", ["Model", "Router"]),
+        tests("RouterTests", ["Messages", "Model", "Placement", "Router", .nioCore]),
         tests("NodeTests", ["Log", "Model", "Node", "Partitions", "Randomness", "Replication", .nioCore, .deque]),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),

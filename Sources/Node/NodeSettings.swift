@@ -126,7 +126,7 @@ package struct NodeSettings: Sendable {
         "timeline.tail",
         default: 64,
         in: 1...1_024,
-        "Newest entries of a home list kept in memory before they are written to the store together"
+        "Newest entries of a list kept in memory before they are written to the store together"
     )
     package static let largestTails = SettingKey<Int>.integer(
         "timeline.tails",
@@ -164,6 +164,9 @@ package struct NodeSettings: Sendable {
         in: 1...60_000,
         "Requests that take longer are logged"
     )
+
+    /// Arrivals in all partitions of a node before they are folded, about 100 bytes each, twice.
+    private static let arrivals = 1 << 20
 
     package let process: ProcessSettings
     package let name: String
@@ -229,6 +232,7 @@ package struct NodeSettings: Sendable {
     package func partition(amongst count: Int) -> PartitionSettings {
         var partition = partitions
         partition.recordCacheBytes = recordCacheBytes / max(1, count)
+        partition.largestArrivals = min(partitions.largestArrivals, NodeSettings.arrivals / max(1, count))
         return partition
     }
 

@@ -169,7 +169,7 @@ final class Requests {
 
     /// Whether the replica may answer reads that need not see the newest.
     private var mayReadBehind: Bool {
-        replica.failure == nil && !replica.isInstalling
+        replica.failure == nil && !replica.isInstalling && !replica.isStalled
             && replica.state.mayReadBehind(applied: partition.appliedIndex, now: MonotonicClock.now())
     }
 

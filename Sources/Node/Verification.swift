@@ -65,7 +65,7 @@ package struct Verification {
         var logs: [PartitionID: RecoveredLog] = [:]
         var broken: [PartitionID: String] = [:]
         do throws(LogError) {
-            let recovery = try LogWriter.verify(fileSystem: try LocalFileSystem(path: path)) { record in
+            let recovery = try LogWriter.verify(fileSystem: LocalFileSystem(path: path)) { record in
                 let id = record.partition
                 guard id.rawValue < layout.count else {
                     broken[id] = "there are \(layout.count) partitions"

@@ -74,7 +74,7 @@ package final class Partition {
         statistics.restoredArrivals = UInt64(authorLists.restored)
     }
 
-    /// The last entry whose effects reads see.
+    /// The last entry that was applied. Reads see its effects once the store has them.
     package var appliedIndex: LogIndex { meta.appliedIndex }
 
     /// Of the last applied entry; 0 before the first.

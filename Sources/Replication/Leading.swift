@@ -154,7 +154,8 @@ extension ReplicaState {
         // Nobody holds what there is not.
         guard answer.durable <= log.last else { return }
         follower.lastHeard = now
-        follower.lastClock = max(follower.lastClock, answer.sentAt)
+        // The newest to come: a clock begins anew with its machine, and an older time claims less.
+        follower.lastClock = answer.sentAt
         if answer.durable > follower.matched {
             follower.matched = answer.durable
             follower.lastProgress = now

@@ -121,7 +121,7 @@ package struct ReplicaState {
         case .learners(let nodes): learners = nodes
         case .submitted(let payloads): submit(payloads, now: now)
         case .persisted(let ticket): persisted(ticket, now: now)
-        case .logFailed: hasLogFailed = true
+        case .logFailed: noteLogFailure()
         case .received(let message, let sender): receive(message, from: sender, now: now, leases: leases)
         case .read(let entries, let previousEpoch, let follower, let epoch):
             guard isOfThisEpoch(epoch) else { break }
@@ -310,6 +310,13 @@ package struct ReplicaState {
         case .resigned(let epoch): takeResignation(of: epoch, from: sender, now: now)
         case .leaving(let epoch): if isOfThisEpoch(epoch) { noteLeaving(sender, now: now) }
         }
+    }
+
+    private mutating func noteLogFailure() {
+        hasLogFailed = true
+        guard case .primary(var leadership) = role else { return }
+        leadership.servesUntil = 0
+        role = .primary(leadership)
     }
 
     private mutating func persisted(_ ticket: UInt64, now: MonotonicTime) {

@@ -170,8 +170,8 @@ final class ClientConnection: ChannelDuplexHandler {
         let number = replies.reserve(session.version)
         if case .clients(let filter, let answer) = plan { return run(answer(filter(session)), number) }
         let began = lastActive
-        let terms = CommandTerms(deadline: began + .milliseconds(session.deadlineMilliseconds), reads: session.reads)
-        router.runner.run(plan, terms) { value in
+        let deadline = began + .milliseconds(session.deadlineMilliseconds)
+        router.runner.run(plan, deadline: deadline, reads: session.reads) { value in
             self.router.note(spec.name, began: began, value)
             self.replies.set(value, at: number)
             self.scheduleFlush()

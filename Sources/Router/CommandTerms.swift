@@ -1,6 +1,5 @@
-internal import Messages
 internal import Model
-internal import NIOCore
+package import NIOCore
 
 /// Who may answer a connection's timeline reads: `READ`, and the setting `router.reads`.
 package enum ReadPreference: String, Sendable {
@@ -11,9 +10,17 @@ package enum ReadPreference: String, Sendable {
 }
 
 /// On what terms a command is carried out, whatever it is.
-struct CommandTerms {
+package struct CommandTerms {
     let deadline: NIODeadline
     let reads: ReadPreference
+    /// Which member is asked first where any may answer: 0 or more.
+    let turn: Int
+
+    package init(deadline: NIODeadline, reads: ReadPreference, turn: Int) {
+        self.deadline = deadline
+        self.reads = reads
+        self.turn = turn
+    }
 
     func reads(anyMemberFor query: Query) -> Bool {
         guard reads == .any else { return false }
@@ -21,13 +28,5 @@ struct CommandTerms {
         case .home, .userTimeline, .tweets: true
         default: false
         }
-    }
-}
-
-extension PartitionQuery {
-    func with(_ terms: CommandTerms) -> PartitionQuery {
-        var query = self
-        query.mayBeBehind = terms.reads(anyMemberFor: self.query)
-        return query
     }
 }

@@ -21,7 +21,7 @@ final class PlanRunner {
     private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
-    /// Counts reads that any member may answer.
+    /// Counts commands, so that members take turns.
     private var turn = 0
 
     /// - Parameters:
@@ -51,7 +51,9 @@ final class PlanRunner {
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
-    func run(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) {
+    func run(_ plan: Plan, deadline: NIODeadline, reads: ReadPreference, reply: @escaping Reply) {
+        turn &+= 1
+        let terms = CommandTerms(deadline: deadline, reads: reads, turn: turn & Int.max)
         switch plan {
         case .reply(let value): reply(value)
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
@@ -85,10 +87,10 @@ final class PlanRunner {
         case .write(let command, _):
             guard let layout = map.layout, let actor = command.actor else { return nil }
             return map.primary(of: actor.partition(in: layout))
-        case .read(let query, _): return terms.reads(anyMemberFor: query.query) ? nil : map.primary(of: query.partition)
-        case .gather(let queries, _):
-            let partitions = Set(queries.map(\.partition))
-            return partitions.count == 1 ? partitions.first.flatMap { map.primary(of: $0) } : nil
+        case .read(let query, _): return QueryPart(query, isOfPage: false, terms).node(in: map)
+        case .gather(let queries, let isOfPage, _):
+            let nodes = Set(queries.map { QueryPart($0, isOfPage: isOfPage, terms).node(in: map) })
+            return nodes.count == 1 ? nodes.first ?? nil : nil
         case .reply, .session, .clients, .cluster: return nil
         }
     }
@@ -102,8 +104,8 @@ final class PlanRunner {
                 reply(PlanRunner.value(of: result, render))
             }
         case .read(let query, let then): read(query, then, terms, answered: {}, reply: reply)
-        case .gather(let queries, let then):
-            ask(queries, terms) { results in
+        case .gather(let queries, let isOfPage, let then):
+            ask(queries, terms, isOfPage: isOfPage) { results in
                 self.start(then(results), terms, reply: reply)
             }
         case .cluster(let render):
@@ -229,11 +231,12 @@ final class PlanRunner {
     private func ask(
         _ queries: [PartitionQuery],
         _ terms: CommandTerms,
+        isOfPage: Bool = false,
         completion: @escaping ([Result<Answer, Refusal>]) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
         let asking = Asking(
-            queries: queries.map { $0.with(terms) },
+            parts: queries.map { QueryPart($0, isOfPage: isOfPage, terms) },
             deadline: terms.deadline,
             results: Gathering(count: queries.count, completion: completion)
         )
@@ -247,55 +250,56 @@ final class PlanRunner {
         begin()
     }
 
-    /// A query of several parts, while results come in.
-    private struct Asking {
-        let queries: [PartitionQuery]
+    /// A query of several parts, while results come in. Confined to its event loop.
+    private final class Asking {
+        var parts: [QueryPart]
         let deadline: NIODeadline
         let results: Gathering<Result<Answer, Refusal>>
+
+        init(parts: [QueryPart], deadline: NIODeadline, results: Gathering<Result<Answer, Refusal>>) {
+            self.parts = parts
+            self.deadline = deadline
+            self.results = results
+        }
     }
 
-    private func ask(_ parts: [Int], _ asking: Asking) {
+    private func ask(_ indexes: [Int], _ asking: Asking) {
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
-        for index in parts {
-            if let node = self.node(for: asking.queries[index]) {
+        for index in indexes {
+            if let node = asking.parts[index].node(in: map) {
                 byNode[node, default: []].append(index)
             } else {
                 homeless.append(index)
             }
         }
         askAgain(homeless, asking)
+        let now = NIODeadline.now()
         for (node, indexes) in byNode {
-            let request = NodeRequest.query(indexes.map { asking.queries[$0] })
-            links.ask(node, request, deadline: asking.deadline) { result in
+            let request = NodeRequest.query(indexes.map { asking.parts[$0].question })
+            let deadlines = indexes.map { asking.parts[$0].deadline(now: now, end: asking.deadline) }
+            links.ask(node, request, deadline: deadlines.min() ?? asking.deadline) { result in
                 self.take(result, for: indexes, asking)
             }
         }
-    }
-
-    /// Members take turns with what any of them may answer, so that one that cannot is followed by another.
-    private func node(for query: PartitionQuery) -> NodeID? {
-        guard query.mayBeBehind, let members = map.configuration(of: query.partition)?.replicas, !members.isEmpty else {
-            return map.primary(of: query.partition)
-        }
-        turn &+= 1
-        return members[turn % members.count]
     }
 
     private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ asking: Asking) {
         switch result {
         case .success(.queried(let results)) where results.count == indexes.count:
             for (index, result) in zip(indexes, results) {
-                if case .failure(let refusal) = result, refusal.code == .unavailable {
-                    askAgain([index], asking, otherwise: refusal)
-                } else {
-                    asking.results.set(result, at: index)
+                switch result {
+                case .failure(let refusal) where refusal.code == .unavailable:
+                    askAgain([index], asking, otherwise: result)
+                case .success(let answer) where asking.parts[index].isInDoubt(answer):
+                    askAgain([index], asking, toPrimary: true, otherwise: result)
+                case .success, .failure: asking.results.set(result, at: index)
                 }
             }
         case .failure(.busy):
             for index in indexes {
                 asking.results.set(
-                    .failure(.busy("too much is waiting for partition \(asking.queries[index].partition)")),
+                    .failure(.busy("too much is waiting for partition \(asking.parts[index].partition)")),
                     at: index
                 )
             }
@@ -303,14 +307,23 @@ final class PlanRunner {
         }
     }
 
-    private func askAgain(_ indexes: [Int], _ asking: Asking, otherwise refusal: Refusal? = nil) {
+    /// - Parameter result: where there is no time left.
+    private func askAgain(
+        _ indexes: [Int],
+        _ asking: Asking,
+        toPrimary: Bool = false,
+        otherwise result: Result<Answer, Refusal>? = nil
+    ) {
         guard !indexes.isEmpty else { return }
         if .now() + PlanRunner.retryPause < asking.deadline {
+            for index in indexes {
+                asking.parts[index].goOn(toPrimary: toPrimary)
+            }
             eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, asking) }
             return
         }
         for index in indexes {
-            asking.results.set(.failure(refusal ?? unavailable(asking.queries[index].partition)), at: index)
+            asking.results.set(result ?? .failure(unavailable(asking.parts[index].partition)), at: index)
         }
     }
 }

@@ -1,7 +1,10 @@
 """Clusters with three replicas of every partition: what one node has is not lost with it."""
 
+import concurrent.futures as futures
+import os
 import random
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -201,6 +204,35 @@ def test_reads_of_any_member_are_not_further_behind_than_stated(own):
     tweet = elsewhere.execute_command("TWEET.POST", 2, "at once")
     for _ in range(6):
         assert tweet in elsewhere.execute_command("TIMELINE.USER", 2, "IDS")[1]
+
+
+def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
+    cluster = own(replicas=3, partitions=4)
+    client = cluster.client()
+    users = range(12)
+    fill(client, users, 200, random.Random(4))
+    settled(client, users)
+    expected = {user: client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1] for user in users}
+    primaries = list(cluster.primaries().values())
+    victim = min(set(primaries), key=primaries.count)
+    # Paused, it answers nothing, and its connections stay.
+    os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGSTOP)
+    try:
+        def read(user):
+            began = time.monotonic()
+            try:
+                page = client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1]
+            except redis.ResponseError:
+                return None  # The page itself was the victim's to make.
+            assert page == expected[user]
+            return time.monotonic() - began
+
+        with futures.ThreadPoolExecutor(len(users)) as pool:
+            took = [seconds for seconds in pool.map(read, users) if seconds is not None]
+        note(f"{len(took)} of {len(users)} pages in {max(took, default=0):.2f} s")
+        assert took
+    finally:
+        os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGCONT)
 
 
 def test_an_operator_moves_partitions(own):

@@ -66,12 +66,13 @@ final class AuthorLists {
         }
         restored = arrivals.count
         arrivals = []
-        full = []
+        full = tails.filter { $0.value.count >= largestTail }.keys.sorted()
     }
 
     // MARK: Reading
 
-    /// Nil where nothing is known of the author.
+    /// Nil where nothing is known of the author. Not for reading what the entry being applied has replaced or removed: the store
+    /// has that yet.
     func list(of author: UserID) throws(PartitionFailure) -> AuthorList? {
         let tail = tails[author]
         let bytes = try database.read(keys.of(.authorList, author.rawValue))
@@ -107,11 +108,11 @@ final class AuthorLists {
 
     private func take(_ arrival: Arrival, at index: LogIndex) {
         arrivals.append(arrival)
+        unfolded += 1
         guard let entry = arrival.entry else {
             tails[arrival.author] = nil
             return
         }
-        unfolded += 1
         let arrived = entry.arriving(at: index)
         if tails[arrival.author, default: ListTail()].insert(arrived), tails[arrival.author]?.count == largestTail {
             full.append(arrival.author)

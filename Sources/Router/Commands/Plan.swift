@@ -12,7 +12,9 @@ enum Plan {
     /// A query of one partition; its refusal is the reply.
     case read(PartitionQuery, (Answer) throws(Refusal) -> Plan)
     /// Queries of several partitions, one request a node; each has a result of its own.
-    case gather([PartitionQuery], ([Result<Answer, Refusal>]) -> Plan)
+    ///
+    /// Texts of a page that is made already may come from any member where a primary does not answer.
+    case gather([PartitionQuery], isOfPage: Bool = false, ([Result<Answer, Refusal>]) -> Plan)
     /// What the coordinator knows.
     case cluster((ClusterView) -> RESPValue)
     /// Something about the connection itself.

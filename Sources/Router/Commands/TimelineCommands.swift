@@ -74,7 +74,7 @@ enum TimelineCommands {
                 let head = next.map { Cursor.text(.home, of: user, $0) } ?? ""
                 let mark = Cursor.text(.position, of: user, first)
                 if idsOnly { return .reply(.array([.bulk(head), .ids(page.items.map(\.rawValue)), .bulk(mark)])) }
-                return TweetCommands.texts(of: page.items, layout) { tweets in
+                return TweetCommands.texts(of: page.items, isPage: true, layout) { tweets in
                     // A tweet that was deleted since the page was made is no part of it.
                     .array([.bulk(head), .array(tweets.filter { $0 != .null }), .bulk(mark)])
                 }

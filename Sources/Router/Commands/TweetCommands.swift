@@ -55,13 +55,16 @@ enum TweetCommands {
 
     /// Fetches tweets, one request a node: null for those that are gone, an error for those whose partition does not
     /// answer.
+    ///
+    /// - Parameter isPage: whether they are a page's, which is not to wait for a primary that is gone.
     static func texts(
         of tweets: [TweetID],
+        isPage: Bool = false,
         _ layout: PartitionLayout,
         _ reply: @escaping ([RESPValue]) -> RESPValue
     ) -> Plan {
         let groups = Scatter(tweets) { layout.partition(of: $0) }
-        return .gather(groups.queries { .tweets($0) }) { results in
+        return .gather(groups.queries { .tweets($0) }, isOfPage: isPage) { results in
             .reply(
                 reply(
                     groups.gather(results) { answer in

@@ -1,0 +1,73 @@
+import Messages
+import Model
+import NIOCore
+import Placement
+import Router
+import Testing
+
+@Suite struct QueryPartTests {
+    private static let (primary, second, third) = (NodeID(1), NodeID(2), NodeID(3))
+    private static let partition = PartitionID(0)
+    private static let map = PartitionMap(
+        clusterID: 1,
+        version: 1,
+        replicationFactor: 3,
+        members: [],
+        configurations: [PartitionMap.Configuration(epoch: 1, primary: primary, secondaries: [second, third])]
+    )
+    private static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    private static let end = now + .seconds(1)
+
+    private func part(_ query: Query, isOfPage: Bool = false, _ reads: ReadPreference, turn: Int = 0) -> QueryPart {
+        let terms = CommandTerms(deadline: Self.end, reads: reads, turn: turn)
+        return QueryPart(PartitionQuery(partition: Self.partition, query: query), isOfPage: isOfPage, terms)
+    }
+
+    private let timeline = Query.userTimeline(UserID(1), count: 20, before: nil, withTexts: false)
+    private let tweets = Query.tweets([TweetID(5)])
+
+    @Test func aPrimaryIsAskedAgainAndAgain() {
+        var part = part(timeline, .primary, turn: 1)
+        for _ in 0..<3 {
+            #expect(part.node(in: Self.map) == Self.primary && !part.question.mayBeBehind)
+            #expect(part.deadline(now: Self.now, end: Self.end) == Self.end)
+            part.goOn()
+        }
+    }
+
+    @Test func membersTakeTurns() {
+        var part = part(timeline, .any, turn: 1)
+        #expect(part.question.mayBeBehind)
+        #expect(part.deadline(now: Self.now, end: Self.end) == Self.now + QueryPart.firstPatience)
+        var asked: [NodeID?] = []
+        for _ in 0..<3 {
+            asked.append(part.node(in: Self.map))
+            part.goOn()
+        }
+        #expect(asked == [Self.second, Self.third, Self.primary])
+        #expect(part.deadline(now: Self.now, end: Self.end) == Self.now + .milliseconds(500))
+    }
+
+    @Test func onlyTimelinesAndTweetsAreReadBehind() {
+        #expect(!part(.users([UserID(1)]), .any).question.mayBeBehind)
+        #expect(part(tweets, .any).question.mayBeBehind)
+    }
+
+    @Test func aPagesTextsAreAskedOfOthersWhereThePrimaryDoesNotAnswer() {
+        var part = part(tweets, isOfPage: true, .primary)
+        #expect(part.node(in: Self.map) == Self.primary && !part.question.mayBeBehind)
+        let none = Answer.tweets([nil])
+        #expect(!part.isInDoubt(none), "the primary knows")
+        part.goOn()
+        #expect(part.node(in: Self.map) != Self.primary && part.question.mayBeBehind)
+        #expect(part.isInDoubt(none))
+        part.goOn(toPrimary: true)
+        #expect(part.node(in: Self.map) == Self.primary && !part.question.mayBeBehind)
+        #expect(!part.isInDoubt(none))
+    }
+
+    @Test func whatAPageLacksIsAskedOfThePrimary() {
+        let part = part(tweets, isOfPage: true, .any, turn: 2)
+        #expect(part.node(in: Self.map) == Self.third && part.isInDoubt(.tweets([nil])))
+    }
+}
