@@ -1,3 +1,4 @@
+internal import ClusterLinks
 internal import Logging
 internal import Messages
 internal import Model
@@ -36,16 +37,31 @@ final class Comparison {
     func begin() {
         guard replica.isServing, replica.failure == nil, !replica.isStalled else { return }
         let partition = replica.partition
-        for node in replica.state.configuration.secondaries {
-            let request = NodeRequest.compare(partition.id, index: partition.appliedIndex, checksum: partition.checksum)
-            let index = partition.appliedIndex
+        let (nodes, index) = (replica.state.configuration.secondaries, partition.appliedIndex)
+        guard !nodes.isEmpty else { return }
+        let request = NodeRequest.compare(partition.id, index: index, checksum: partition.checksum)
+        let answers = Gathering<Bool?>(count: nodes.count) { answers in
+            self.judge(zip(nodes, answers).map { (node: $0, agrees: $1) }, at: index)
+        }
+        for (position, node) in nodes.enumerated() {
             host.ask(node, request, deadline: .now() + Comparison.patience) { result in
-                guard case .success(.compared(let agrees?)) = result else { return }
-                self.agreements += agrees ? 1 : 0
-                self.differences += agrees ? 0 : 1
-                self.host.replicasAgree(agrees, in: partition.id, with: node, at: index)
+                guard case .success(.compared(let agrees)) = result else { return answers.set(nil, at: position) }
+                answers.set(agrees, at: position)
             }
         }
+    }
+
+    /// One that differs where others agree is rebuilt. Where nobody agrees, or nobody else was heard, nobody knows which is wrong.
+    private func judge(_ answers: [(node: NodeID, agrees: Bool?)], at index: LogIndex) {
+        let odd = answers.filter { $0.agrees == false }.map(\.node)
+        let agreeing = answers.count { $0.agrees == true }
+        agreements += agreeing
+        differences += odd.count
+        let isRebuilt = odd.count == 1 && agreeing > 0
+        for node in odd {
+            host.replicaDiffers(in: replica.partition.id, at: node, index: index, isRebuilt: isRebuilt)
+        }
+        if isRebuilt, let node = odd.first { replica.handle(.rebuild(node)) }
     }
 
     /// Answers a primary, at once or when the entry is applied here.

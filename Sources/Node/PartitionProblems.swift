@@ -30,13 +30,14 @@ extension PartitionHost {
         resources.logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
     }
 
-    /// Whether another replica of a partition that this node leads has the same as this one.
-    func replicasAgree(_ agrees: Bool, in id: PartitionID, with node: NodeID, at index: LogIndex) {
-        guard !agrees else { return }
-        // An alarm, and no problem of this node's: nobody knows which of the two is wrong.
+    /// Another replica of a partition that this node leads has not the same as this one: an alarm, and no problem of this
+    /// node's.
+    ///
+    /// - Parameter isRebuilt: whether it is known to be the one that is wrong; else nobody knows which of the two is.
+    func replicaDiffers(in id: PartitionID, at node: NodeID, index: LogIndex, isRebuilt: Bool) {
         resources.logger.critical(
             "replicas differ: one of them is damaged",
-            metadata: ["partition": "\(id)", "node": "\(node)", "index": "\(index)"]
+            metadata: ["partition": "\(id)", "node": "\(node)", "index": "\(index)", "rebuilt": "\(isRebuilt)"]
         )
     }
 }

@@ -39,8 +39,8 @@ extension ReplicaState {
         for node in leadership.followers.keys {
             // They learn of the epoch by the next message. What is being read for them was asked for in another one.
             leadership.followers[node]?.lastSent = 0
-            leadership.followers[node]?.isReading = false
-            leadership.followers[node]?.isReceivingSnapshot = false
+            leadership.followers[node]?.isReading = odd[node] != nil
+            leadership.followers[node]?.isReceivingSnapshot = odd[node] != nil
         }
         role = .primary(leadership)
         sendAll(now: now)
@@ -62,7 +62,7 @@ extension ReplicaState {
         append(payloads, now: now)
     }
 
-    private mutating func append(_ payloads: [[UInt8]], now: MonotonicTime) {
+    mutating func append(_ payloads: [[UInt8]], now: MonotonicTime) {
         let after = log.last
         let entries = payloads.enumerated().map { offset, payload in
             ReplicatedEntry(epoch: configuration.epoch, index: after + 1 + LogIndex(offset), payload: payload)
@@ -168,6 +168,7 @@ extension ReplicaState {
     }
 
     mutating func take(_ answer: ReplicaMessage.Mismatch, from node: NodeID, now: MonotonicTime) {
+        if isOfThisEpoch(answer.epoch) { noteStanding(of: node, at: answer.last) }
         guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
             var follower = leadership.followers[node]
         else { return }
@@ -324,6 +325,10 @@ extension ReplicaState {
             }
         }
         role = .primary(leadership)
+        for node in strangers where odd[node] != nil {
+            refill(node, now: now)
+        }
+        guard case .primary(let leadership) = role else { return }
         guard let admission = leadership.admission else { return beginAdmission(leadership, strangers, now: now) }
         let matched = leadership.followers[admission.learner]?.matched ?? 0
         let hasLease = leases.leaseEnd(from: admission.learner, for: partition).map { $0 > now } ?? false

@@ -28,6 +28,8 @@ package struct ReplicaState {
         case transfer(to: NodeID)
         /// A secondary is not wanted any more.
         case exclude(NodeID)
+        /// A secondary's state differs from that of all others.
+        case rebuild(NodeID)
         /// Whether the node is about to end, or takes nothing now: others are to do without it.
         case leave(Bool)
         case tick
@@ -89,6 +91,8 @@ package struct ReplicaState {
     private(set) var configuredAt: MonotonicTime = 0
     /// The first epoch that this run has learnt: an earlier run may have used it.
     private var firstEpoch: UInt64?
+    /// While this is the primary: the nodes that must begin anew before they are members again.
+    var odd: [NodeID: Refilling] = [:]
     /// How far behind the primary this secondary is at most.
     var freshness = Freshness()
     var effects: [Effect] = []
@@ -127,9 +131,10 @@ package struct ReplicaState {
             guard isOfThisEpoch(epoch) else { break }
             sendRead(entries, previousEpoch: previousEpoch, to: follower, now: now)
         case .snapshotEnded(let follower, let epoch):
-            if isOfThisEpoch(epoch) { probe(follower, now: now) }
+            if isOfThisEpoch(epoch), !noteRefilled(follower, now: now) { probe(follower, now: now) }
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
         case .exclude(let node): noteLeaving(node, now: now)
+        case .rebuild(let node): rebuild(node, now: now)
         case .leave(let isLeaving): self.isLeaving = isLeaving
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)
@@ -222,8 +227,10 @@ package struct ReplicaState {
         matched = committed
         announced = 0
         freshness = Freshness()
+        beginRefillingAgain()
         effects.append(.learn(newer))
         guard newer.primary == node else {
+            odd = [:]
             return follow(previous.epoch, now: now)
         }
         guard newer.epoch != firstEpoch else {

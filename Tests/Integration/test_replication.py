@@ -317,3 +317,52 @@ def test_replicas_hold_the_same(own):
                                for line in cluster.metrics(name).splitlines()), 20)
     for name in ("node1", "node2", "node3"):
         assert "differ" not in cluster.readiness(name) + cluster.log(name)
+
+
+def ldb(directory, *words):
+    done = subprocess.run(["ldb", f"--db={directory}", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def applied_beyond(data):
+    """The position of the checksum in a partition's stored state: behind a version and two variable integers."""
+    position = 1
+    for _ in range(2):
+        while data[position] & 0x80:
+            position += 1
+        position += 1
+    return position
+
+
+def test_the_odd_replica_is_rebuilt(own):
+    cluster = own(replicas=3, partitions=2)
+    client = cluster.client()
+    users = range(12)
+    fill(client, users, 400, random.Random(6))
+    settled(client, users)
+    cluster.stop("node2")
+    store = cluster.directory / "node2" / "store"
+    meta = bytearray.fromhex(ldb(store, "--hex", "get", "0x000001").removeprefix("0x"))
+    meta[applied_beyond(meta)] ^= 0x55
+    ldb(store, "--hex", "put", "0x000001", f"0x{meta.hex()}")
+    cluster.start("node2")
+    leader = cluster.primaries()[0]
+    assert leader != "node2"
+    eventually(lambda: any("replicas differ" in line and "rebuilt=true" in line
+                           for line in cluster.log(leader).splitlines()), 60)
+
+    def checksums():
+        found = {}
+        for name in ("node1", "node2", "node3"):
+            for line in cluster.metrics(name).splitlines():
+                if line.startswith('rookery_partition_checksum{partition="0"}'):
+                    found[name] = line.rsplit(" ", 1)[1]
+        return found
+
+    def rebuilt():
+        listed = client.execute_command("CLUSTER.PARTITIONS")[0]
+        found = checksums()
+        return "node2" in str(listed) and len(found) == 3 and len(set(found.values())) == 1
+    eventually(rebuilt, 60)
+    assert "snapshot" in cluster.log(leader)

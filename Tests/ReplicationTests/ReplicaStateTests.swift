@@ -252,4 +252,57 @@ import Testing
         #expect(!isRefused([2, 3, 3, 4]))
         #expect(isRefused([0], behind: 0) && isRefused([1]) && isRefused([3, 2]) && isRefused([5]))
     }
+
+    @Test func anOddSecondaryIsLeftOutAndBeginsAnewFromASnapshot() {
+        var test = self
+        test.lead()
+        _ = test.tell(.rebuild(Self.third))
+        var effects = test.tell(.tick)
+        let without = Self.configuration(3, Self.primary, Self.second)
+        #expect(effects.contains(.propose(without, .removal)))
+        _ = test.tell(.configured(without))
+
+        // As a learner it gets nothing before a snapshot that has an entry which it cannot have.
+        _ = test.tell(.learners([Self.third]))
+        effects = test.tell(.tick)
+        #expect(test.replica.lastIndex == 2)
+        #expect(!effects.contains { Self.isAppend($0, to: Self.third) })
+        _ = test.tell(.persisted(2))
+        _ = test.hear(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second)
+        #expect(test.replica.committed == 2)
+        effects = test.tell(.tick)
+        #expect(effects.contains(.sendSnapshot(to: Self.third, epoch: 3)))
+        effects = test.tell(.tick)
+        #expect(!effects.contains(.sendSnapshot(to: Self.third, epoch: 3)))
+
+        // What it had is no answer; what the snapshot has is.
+        _ = test.tell(.snapshotEnded(for: Self.third, epoch: 3))
+        effects = test.hear(.mismatch(.init(epoch: 3, last: 1)), from: Self.third)
+        #expect(!effects.contains { Self.isAppend($0, to: Self.third) })
+        _ = test.hear(.mismatch(.init(epoch: 3, last: 2)), from: Self.third)
+        effects = test.tell(.tick, at: Self.now + 300_000)
+        #expect(effects.contains { Self.isAppend($0, to: Self.third) })
+    }
+
+    @Test func aSnapshotWithoutAnAnswerIsSentAgainBehindANewEntry() {
+        var test = self
+        test.lead()
+        _ = test.tell(.rebuild(Self.third))
+        _ = test.tell(.tick)
+        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second)))
+        _ = test.tell(.learners([Self.third]))
+        _ = test.tell(.tick)
+        _ = test.tell(.persisted(2))
+        _ = test.hear(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second)
+        _ = test.tell(.tick)
+        _ = test.tell(.snapshotEnded(for: Self.third, epoch: 3))
+        _ = test.tell(.tick)
+        #expect(test.replica.lastIndex == 2, "the answer may be on its way")
+        _ = test.tell(.tick, at: Self.now + 400_000)
+        #expect(test.replica.lastIndex == 3)
+    }
+
+    private static func isAppend(_ effect: ReplicaState.Effect, to node: NodeID) -> Bool {
+        if case .send(.append, to: node) = effect { true } else { false }
+    }
 }

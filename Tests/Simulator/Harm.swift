@@ -7,7 +7,7 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer, leave
+    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer, leave, rebuild
 
     /// Any fault, of anything, for any time.
     static func any(in simulation: Simulation) {
@@ -146,6 +146,14 @@ package enum Harm: CaseIterable, Sendable {
                 node.handle(.leave(true), in: partition)
             }
             Harm.crash(node, after: time / 2, for: 300_000, in: simulation)
+        case .rebuild:
+            // Nothing is wrong with it: what follows must be right for any replica.
+            guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
+            let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]
+            guard let primary = configuration.primary.flatMap({ simulation.nodes[$0] }),
+                let odd = configuration.secondaries.randomElement(using: &simulation.random)
+            else { return false }
+            primary.handle(.rebuild(odd), in: partition)
         case .transfer:
             guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
             let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]
