@@ -5,7 +5,7 @@ internal import Placement
 enum Refilling {
     case unbegun
     /// An entry that it cannot have is to be committed first: a snapshot with it is not taken for what the learner has.
-    case awaitingEntry(LogIndex)
+    case awaitingEntry(LogIndex, since: MonotonicTime)
     case sending(LogIndex)
     /// The snapshot has ended, well or not: if it was taken in, the answer is on its way.
     case awaitingAnswer(LogIndex, since: MonotonicTime)
@@ -36,14 +36,16 @@ extension ReplicaState {
         leadership.followers[node]?.isReceivingSnapshot = true
         role = .primary(leadership)
         switch refilling {
-        case .awaitingEntry(let entry):
-            guard committed >= entry else { return }
+        case .awaitingEntry(let entry, _) where committed >= entry:
             odd[node] = .sending(entry)
             effects.append(.sendSnapshot(to: node, epoch: configuration.epoch))
+        case .awaitingEntry(_, let since):
+            // Where nothing is committed without this learner, it must do as it is: a later comparison finds it again.
+            if now >= since + settings.times.acknowledgement { endRefilling(node) }
         case .sending: return
         case .awaitingAnswer(_, let since) where now < since + 2 * settings.times.retry: return
         case .unbegun, .awaitingAnswer:
-            odd[node] = .awaitingEntry(log.last + 1)
+            odd[node] = .awaitingEntry(log.last + 1, since: now)
             append([[]], now: now)
         }
     }
@@ -57,7 +59,12 @@ extension ReplicaState {
 
     /// A learner says where it stands: one that was to begin anew has, if it has what only the snapshot can have given it.
     mutating func noteStanding(of node: NodeID, at last: LogIndex) {
-        guard let entry = odd[node]?.entry, last >= entry, case .primary(var leadership) = role else { return }
+        guard let entry = odd[node]?.entry, last >= entry else { return }
+        endRefilling(node)
+    }
+
+    private mutating func endRefilling(_ node: NodeID) {
+        guard case .primary(var leadership) = role else { return }
         odd[node] = nil
         leadership.followers[node]?.isReading = false
         leadership.followers[node]?.isReceivingSnapshot = false

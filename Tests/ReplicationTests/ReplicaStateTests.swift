@@ -302,6 +302,21 @@ import Testing
         #expect(test.replica.lastIndex == 3)
     }
 
+    @Test func anOddLearnerIsTakenAsItIsWhereNothingIsCommittedWithoutIt() {
+        var test = self
+        test.lead()
+        _ = test.tell(.rebuild(Self.third))
+        _ = test.tell(.tick)
+        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second)))
+        _ = test.tell(.learners([Self.third]))
+        _ = test.tell(.tick)
+        _ = test.tell(.persisted(2))
+        let effects = test.tell(.tick, at: Self.now + ReplicationTimes.standard.acknowledgement)
+        #expect(!effects.contains(.sendSnapshot(to: Self.third, epoch: 3)))
+        let later = test.tell(.tick, at: Self.now + 2 * ReplicationTimes.standard.acknowledgement)
+        #expect(later.contains { Self.isAppend($0, to: Self.third) })
+    }
+
     private static func isAppend(_ effect: ReplicaState.Effect, to node: NodeID) -> Bool {
         if case .send(.append, to: node) = effect { true } else { false }
     }
