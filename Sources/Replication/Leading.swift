@@ -39,8 +39,10 @@ extension ReplicaState {
         for node in leadership.followers.keys {
             // They learn of the epoch by the next message. What is being read for them was asked for in another one.
             leadership.followers[node]?.lastSent = 0
-            leadership.followers[node]?.isReading = odd[node] != nil
-            leadership.followers[node]?.isReceivingSnapshot = odd[node] != nil
+            // An odd one is sent nothing before it has a snapshot; while it is a member yet, commits need it.
+            let isRefilled = odd[node] != nil && !configuration.secondaries.contains(node)
+            leadership.followers[node]?.isReading = isRefilled
+            leadership.followers[node]?.isReceivingSnapshot = isRefilled
         }
         role = .primary(leadership)
         sendAll(now: now)
