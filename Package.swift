@@ -157,7 +157,7 @@ let package = Package(
         tests("ReplicationTests", ["Model", "Placement", "Replication"]),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Model", "Placement", "Simulator"],
+            dependencies: ["Model", "Placement", "Randomness", "Simulator"],
             exclude: ["Mutants"],
             swiftSettings: settings
         ),

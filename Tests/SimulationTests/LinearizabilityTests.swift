@@ -1,4 +1,5 @@
 import Model
+import Randomness
 import Simulator
 import Testing
 
@@ -46,5 +47,29 @@ import Testing
         #expect(holds(write(1, 0, nil), read(nil, 11, 12)))
         #expect(!holds(write(1, 0, nil), read(1, 11, 12), read(nil, 13, 14)))
         #expect(!holds(write(1, 30, nil), read(1, 11, 12)))
+    }
+
+    @Test(arguments: 1...UInt64(20)) func theQuickAnswerIsThatOfTheSearch(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var verdicts: Set<Bool> = []
+        for _ in 0..<500 {
+            let operations = someOperations(using: &random)
+            let expected = RegisterSearch(operations: operations).findsOrder()
+            #expect(RegisterOrder(operations).exists() == expected, "seed \(seed): \(operations)")
+            verdicts.insert(expected)
+        }
+        #expect(verdicts == [true, false])
+    }
+
+    /// Writes of different values, some never answered, and reads of any value, overlapping at random.
+    private func someOperations(using random: inout SeededGenerator) -> [History.Operation] {
+        let writes = UInt64.random(in: 1...4, using: &random)
+        return (1...UInt64.random(in: 2...7, using: &random)).map { number in
+            let from = UInt64.random(in: 0...20, using: &random)
+            let to = from + UInt64.random(in: 0...10, using: &random)
+            if number <= writes { return write(number, from, random.one(in: 3) ? nil : to) }
+            let value = UInt64.random(in: 0...writes, using: &random)
+            return read(value == 0 ? nil : value, from, to)
+        }
     }
 }

@@ -3,8 +3,8 @@ package import Model
 /// What clients asked and were told, with times: what linearizability is checked on.
 package struct History {
     package struct Answer {
-        let at: UInt64
-        let result: RegisterAnswer.Result
+        package let at: UInt64
+        package let result: RegisterAnswer.Result
 
         package init(at: UInt64, result: RegisterAnswer.Result) {
             self.at = at
@@ -15,10 +15,10 @@ package struct History {
     package struct Operation {
         let client: Int
         let partition: PartitionID
-        let operation: RegisterRequest.Operation
-        let calledAt: UInt64
+        package let operation: RegisterRequest.Operation
+        package let calledAt: UInt64
         /// Nil where nobody knows what it came to: it may take effect at any later time, or never.
-        var answer: Answer?
+        package internal(set) var answer: Answer?
 
         package init(
             client: Int,
@@ -99,58 +99,5 @@ extension History.Operation: CustomStringConvertible {
     package var description: String {
         let answer = answer.map { "\($0.at): \($0.result)" } ?? "unknown"
         return "client\(client) \(calledAt): \(operation) -> \(answer)"
-    }
-}
-
-/// Looks for an order of one register's operations that explains what was answered: Wing and Gong's search (1993) with
-/// the memory of states that were tried (Lowe, 2017), as in Porcupine.
-package struct RegisterOrder {
-    private struct State: Hashable {
-        var done: [UInt64]
-        let value: UInt64?
-    }
-
-    private let operations: [History.Operation]
-
-    package init(_ operations: [History.Operation]) {
-        self.operations = operations.sorted { $0.calledAt < $1.calledAt }
-    }
-
-    package func exists() -> Bool {
-        var tried: Set<State> = []
-        let begin = State(done: [UInt64](repeating: 0, count: operations.count / 64 + 1), value: nil)
-        var stack = [begin]
-        while let state = stack.popLast() {
-            guard tried.insert(state).inserted else { continue }
-            var isComplete = true
-            // An operation can come next only if no other one that is left was answered before it was called.
-            var earliestAnswer = UInt64.max
-            for (index, operation) in operations.enumerated() where !isDone(index, in: state) {
-                guard let answer = operation.answer else { continue }
-                isComplete = false
-                earliestAnswer = min(earliestAnswer, answer.at)
-            }
-            if isComplete { return true }
-            for (index, operation) in operations.enumerated() where !isDone(index, in: state) {
-                if operation.calledAt > earliestAnswer { break }
-                guard let value = value(after: operation, in: state.value) else { continue }
-                var next = State(done: state.done, value: value)
-                next.done[index / 64] |= 1 << UInt64(index % 64)
-                stack.append(next)
-            }
-        }
-        return false
-    }
-
-    private func isDone(_ index: Int, in state: State) -> Bool {
-        state.done[index / 64] & 1 << UInt64(index % 64) != 0
-    }
-
-    /// The register after an operation; nil where the operation cannot have answered what it did.
-    private func value(after operation: History.Operation, in value: UInt64?) -> UInt64?? {
-        switch operation.operation {
-        case .write(let write): .some(write.value)
-        case .read: operation.answer?.result == .value(value) ? .some(value) : .none
-        }
     }
 }

@@ -24,9 +24,9 @@ struct RegisterMachine: Equatable {
 
 /// A command of simulated clients.
 package struct RegisterWrite: Equatable {
-    let key: UInt8
+    package let key: UInt8
     /// No two writes have the same.
-    let value: UInt64
+    package let value: UInt64
 
     package init(key: UInt8, value: UInt64) {
         self.key = key
