@@ -6,7 +6,8 @@ internal import Partitions
 internal import Placement
 
 /// Carries the letters of this loop's partitions to the nodes that serve their destinations: one request to a node
-/// at a time, which takes whatever has gathered meanwhile, for all partitions and streams together.
+/// at a time, which takes whatever has gathered meanwhile, for all partitions and streams together. A letter that somebody
+/// waits for goes at once, others a few times a second.
 ///
 /// Confined to its host's event loop.
 final class Courier {
@@ -28,16 +29,28 @@ final class Courier {
         let destination: PartitionID
     }
 
+    /// What a node is sent together.
+    private struct Request {
+        private(set) var letters: [PartitionID: [Letter]] = [:]
+        private(set) var bytes = 0
+        private(set) var isFull = false
+
+        mutating func add(_ new: [Letter], to destination: PartitionID) {
+            guard !new.isEmpty else { return }
+            bytes += new.reduce(0) { $0 + $1.size }
+            letters[destination, default: []].append(contentsOf: new)
+            isFull = isFull || new.count == Courier.lettersPerBag || bytes >= Courier.bytesPerRequest / 2
+        }
+    }
+
     private static let lettersPerBag = 1_024
     private static let bytesPerRequest = 4 << 20
     private static let patience = TimeAmount.seconds(5)
     private static let pauseAfterFailure = TimeAmount.milliseconds(20)
     private static let longestPause = TimeAmount.seconds(1)
-    /// Under load, how often a node is sent a request at most. What gathers meanwhile is one entry of each destination's
-    /// log: entries of a few letters would cost their log and store more than the letters.
-    private static let interval = TimeAmount.milliseconds(5)
-    /// A request of fewer messages is not load: the next one may follow at once.
-    private static let messagesOfLoad = 32
+    /// How long a node is sent nothing that nobody waits for. What gathers meanwhile is one entry of each destination's log:
+    /// entries of a few letters would cost their log and store more than the letters.
+    private static let interval = TimeAmount.milliseconds(20)
     /// How many taken letters a partition gathers before it notes them in its log.
     private static let lettersPerTrim: UInt64 = 2_048
 
@@ -45,6 +58,10 @@ final class Courier {
     private let logger: Logger
     private var streams: [StreamID: Stream] = [:]
     private var busyNodes: Set<NodeID> = []
+    /// When nodes may be sent what nobody waits for.
+    private var dueTimes: [NodeID: NIODeadline] = [:]
+    /// Nodes for which letters wait until then.
+    private var pausedNodes: Set<NodeID> = []
     /// Destinations that took nothing the last time, until when they are left alone.
     private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
@@ -65,44 +82,52 @@ final class Courier {
     }
 
     private func pump() {
-        var bags: [NodeID: [MailBag]] = [:]
-        var bytes: [NodeID: Int] = [:]
-        var byDestination: [PartitionID: [Letter]] = [:]
+        var requests: [NodeID: Request] = [:]
         let now = NIODeadline.now()
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
-            for destination in replica.partition.outbox.destinations {
+            let outbox = replica.partition.outbox
+            for destination in outbox.destinations {
                 guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
-                    pauses[destination].map({ $0.end <= now }) ?? true,
-                    bytes[node, default: 0] < Courier.bytesPerRequest
+                    pauses[destination].map({ $0.end <= now }) ?? true
                 else { continue }
-                let id = StreamID(source: source, destination: destination)
-                let letters = replica.partition.outbox.letters(
+                let taken = streams[StreamID(source: source, destination: destination)]?.taken ?? 0
+                guard isDue(node, at: now) || outbox.isAwaited(by: destination, after: taken) else {
+                    if outbox.hasLetters(for: destination, after: taken) { pause(node) }
+                    continue
+                }
+                let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
+                guard left > 0 else { continue }
+                let letters = outbox.letters(
                     for: destination,
-                    after: streams[id]?.taken ?? 0,
+                    after: taken,
                     limit: Courier.lettersPerBag,
-                    bytes: Courier.bytesPerRequest - bytes[node, default: 0],
+                    bytes: left,
                     from: source
                 )
-                guard !letters.isEmpty else { continue }
-                bytes[node, default: 0] += letters.reduce(0) { $0 + $1.size }
-                byDestination[destination, default: []].append(contentsOf: letters)
+                requests[node, default: Request()].add(letters, to: destination)
             }
         }
-        for (destination, letters) in byDestination {
-            guard let node = host.map.primary(of: destination) else { continue }
-            bags[node, default: []].append(MailBag(destination: destination, letters: letters))
+        for (node, request) in requests where !request.letters.isEmpty {
+            // What did not fit follows at once.
+            if isDue(node, at: now), !request.isFull { dueTimes[node] = now + Courier.interval }
+            send(request.letters.map { MailBag(destination: $0.key, letters: $0.value) }, to: node)
         }
-        for (node, bags) in bags {
-            send(bags, to: node)
+    }
+
+    private func isDue(_ node: NodeID, at now: NIODeadline) -> Bool { dueTimes[node].map { $0 <= now } ?? true }
+
+    /// Lets letters to a node wait for more of them.
+    private func pause(_ node: NodeID) {
+        guard let time = dueTimes[node], pausedNodes.insert(node).inserted else { return }
+        host.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+            self.pausedNodes.remove(node)
+            self.pump()
         }
     }
 
     private func send(_ bags: [MailBag], to node: NodeID) {
         busyNodes.insert(node)
-        let messages = bags.reduce(0) { $0 + $1.letters.reduce(0) { $0 + $1.messages.count } }
-        let isLoad = messages >= Courier.messagesOfLoad
-        let next = NIODeadline.now() + (isLoad ? Courier.interval : .zero)
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {
             case .success(.delivered(let reports)):
@@ -110,24 +135,24 @@ final class Courier {
                 for report in reports {
                     isProgress = self.take(report) || isProgress
                 }
-                self.release(node, at: isProgress ? next : .now() + Courier.pauseAfterFailure)
+                self.release(node, after: isProgress ? .zero : Courier.pauseAfterFailure)
             case .success(let reply):
                 self.logger.debug("mail not taken", metadata: ["node": "\(node)", "reply": "\(reply)"])
-                self.release(node, at: .now() + Courier.pauseAfterFailure)
+                self.release(node, after: Courier.pauseAfterFailure)
             case .failure(let failure):
                 self.logger.debug("mail not delivered", metadata: ["node": "\(node)", "failure": "\(failure)"])
-                self.release(node, at: .now() + Courier.pauseAfterFailure)
+                self.release(node, after: Courier.pauseAfterFailure)
             }
         }
     }
 
     /// The node may be sent the next request, at once or later.
-    private func release(_ node: NodeID, at time: NIODeadline) {
-        guard time > .now() else {
+    private func release(_ node: NodeID, after pause: TimeAmount) {
+        guard pause > .zero else {
             busyNodes.remove(node)
-            return pump()
+            return notice()
         }
-        host.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+        host.eventLoop.assumeIsolated().scheduleTask(in: pause) {
             self.busyNodes.remove(node)
             self.pump()
         }

@@ -33,6 +33,15 @@ extension MailMessage {
     /// The least bytes a message has.
     public static let leastSize = 2
 
+    /// Whether somebody's command is answered only when it, or the answer to it, has arrived.
+    public var isAwaited: Bool {
+        switch self {
+        case .createUser, .userCreated, .reserveName, .nameReserved, .edgeRefused, .backfill: true
+        case .edgeChanged(let change): change.subscription.isListAwaited
+        case .releaseName, .delivery, .removal, .authorDeleted, .replyChanged: false
+        }
+    }
+
     /// About how many bytes it has on the wire.
     public var size: Int {
         switch self {
@@ -72,6 +81,10 @@ public struct EdgeChange: Hashable, Sendable {
         case begin(generation: LogIndex, isListAwaited: Bool)
         /// The last follower there left.
         case end
+
+        var isListAwaited: Bool {
+            if case .begin(_, let isListAwaited) = self { isListAwaited } else { false }
+        }
     }
 
     public let follower: UserID

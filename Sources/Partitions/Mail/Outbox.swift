@@ -19,6 +19,8 @@ package final class Outbox {
         var incarnation = Outbox.firstIncarnation
         var acknowledged: UInt64 = 0
         var lastSequence: UInt64 = 0
+        /// The last letter with a message that somebody waits for.
+        var lastAwaited: UInt64 = 0
         var waiting: Deque<Waiting> = []
         /// In all letters that wait.
         var waitingMessages = 0
@@ -31,6 +33,7 @@ package final class Outbox {
                 waitingMessages += messages.count
             }
             lastSequence = max(lastSequence, sequence)
+            if messages.contains(where: \.isAwaited) { lastAwaited = max(lastAwaited, sequence) }
             return isUntaken
         }
 
@@ -115,6 +118,16 @@ package final class Outbox {
             incarnation: streams[destination]?.incarnation ?? Outbox.firstIncarnation,
             sequence: sequence
         )
+    }
+
+    /// Whether there are letters for a destination behind the one numbered `sequence`.
+    package func hasLetters(for destination: PartitionID, after sequence: UInt64) -> Bool {
+        (streams[destination]?.waiting.last?.sequence ?? 0) > sequence
+    }
+
+    /// Whether somebody waits for a letter to a destination behind the one numbered `sequence`.
+    package func isAwaited(by destination: PartitionID, after sequence: UInt64) -> Bool {
+        (streams[destination]?.lastAwaited ?? 0) > sequence
     }
 
     /// Letters for a destination behind the one numbered `sequence`, oldest first.
