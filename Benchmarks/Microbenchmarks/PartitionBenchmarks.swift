@@ -73,7 +73,8 @@ private final class Feed {
 
     private func apply(_ command: Command) throws {
         time += 1_000
-        _ = try partition.apply(stamp.entry(command, now: time), at: partition.appliedIndex + 1, epoch: 1)
+        try partition.stage(stamp.entry(command, now: time), at: partition.appliedIndex + 1, epoch: 1)
+        _ = try partition.commit()
     }
 
     func post() throws {

@@ -8,7 +8,7 @@ internal import Placement
 internal import Replication
 
 /// Compares the replicas of a partition: all that have applied the same entries must have the same checksum. A difference is
-/// an alarm: a disk or a program has changed what it should not have.
+/// an alarm: a disk or a program has changed what it should not have. One that differs from all others is rebuilt.
 ///
 /// Confined to its host's event loop.
 final class Comparison {

@@ -9,9 +9,15 @@ final class LoopTurns {
     /// How long pieces may hold the loop, all together, before it reads again.
     static let longest = TimeAmount.milliseconds(1)
     private static let pause = TimeAmount.microseconds(10)
+    /// What pieces that nobody waits for get of that at least.
+    private static let leastBackground = TimeAmount.microseconds(250)
+
+    typealias Piece = (_ end: NIODeadline) -> Void
 
     private let eventLoop: any EventLoop
-    private var waiting: Deque<(_ end: NIODeadline) -> Void> = []
+    /// Pieces that somebody waits for.
+    private var urgent: Deque<Piece> = []
+    private var background: Deque<Piece> = []
     private var isScheduled = false
 
     init(eventLoop: any EventLoop) {
@@ -20,9 +26,15 @@ final class LoopTurns {
 
     /// Adds a piece behind those that wait. Whoever adds one adds no other before it has been run.
     ///
-    /// - Parameter piece: is told when it must end.
-    func add(_ piece: @escaping (_ end: NIODeadline) -> Void) {
-        waiting.append(piece)
+    /// - Parameters:
+    ///   - isUrgent: whether somebody waits for it: it goes before those that nobody waits for.
+    ///   - piece: is told when it must end.
+    func add(isUrgent: Bool, _ piece: @escaping Piece) {
+        if isUrgent {
+            urgent.append(piece)
+        } else {
+            background.append(piece)
+        }
         schedule()
     }
 
@@ -35,11 +47,16 @@ final class LoopTurns {
     private func run() {
         isScheduled = false
         let end = NIODeadline.now() + LoopTurns.longest
-        var left = waiting.count
-        while left > 0, NIODeadline.now() < end, let piece = waiting.popFirst() {
-            left -= 1
-            piece(end)
+        run(urgent.count, until: background.isEmpty ? end : end - LoopTurns.leastBackground) { urgent.popFirst() }
+        run(background.count, until: max(end, .now() + LoopTurns.leastBackground)) { background.popFirst() }
+        if !urgent.isEmpty || !background.isEmpty { schedule() }
+    }
+
+    /// Runs pieces that wait now, the first of them whatever the time is.
+    private func run(_ count: Int, until end: NIODeadline, _ next: () -> Piece?) {
+        for _ in 0..<count {
+            next()?(end)
+            if NIODeadline.now() >= end { return }
         }
-        if !waiting.isEmpty { schedule() }
     }
 }

@@ -154,6 +154,7 @@ final class PartitionHost {
             replica.requests.releaseExpiredWaiters(now: now)
             if replica.state.isLeaving != wantsToLeave { replica.handle(.leave(wantsToLeave)) }
             replica.handle(.tick)
+            replica.applyCommitted(until: turnEnd)
         }
         updateWants()
         courier.notice()

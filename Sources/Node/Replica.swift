@@ -13,19 +13,10 @@ internal import Replication
 ///
 /// Confined to its host's event loop.
 final class Replica {
-    /// An entry of the log that is not applied.
-    private struct Unapplied {
-        let epoch: UInt64
-        let index: LogIndex
-        /// Nil where the entry only begins an epoch.
-        let entry: LogEntry?
-        /// Of its payload.
-        let bytes: Int
-        var origin: Origin
-    }
-
     /// How often a partition tries again to write to a full store.
     private static let storeRetry = TimeAmount.milliseconds(250)
+    /// Entries whose effects are written to the store together.
+    private static let largestBatch = 256
     /// Entries that a secondary may have to apply; more are not taken until it has.
     private static let largestUnapplied = 262_144
     private static let largestUnappliedBytes = 128 << 20
@@ -38,9 +29,7 @@ final class Replica {
     private(set) lazy var comparison = Comparison(replica: self, host: host)
     private(set) lazy var tails = TailDrain(replica: self, host: host)
     private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
-    /// Behind what is applied, in order.
-    private var unapplied: Deque<Unapplied> = []
-    private var unappliedBytes = 0
+    private var unapplied = UnappliedEntries()
     /// What enters the log at the end of this turn of the loop.
     private var unsubmitted: [(entry: LogEntry, payload: [UInt8], origin: Origin)] = []
     /// What is being submitted, to be found again when it is to be persisted.
@@ -51,8 +40,10 @@ final class Replica {
     /// The beginning of the leadership in which this replica serves; nil where it does not.
     private var servingSince: LogIndex?
     private var isApplyScheduled = false
-    /// The entry that waits for space in the store.
-    private var stalled: Unapplied?
+    /// Entries that are applied to what is in memory, and not in the store.
+    private var staged = UnappliedEntries()
+    /// Whether the store has no space for them.
+    private(set) var isStalled = false
     private var deletionsUnderWay: Set<UserID> = []
     /// The last index that the log notes as committed.
     private var notedCommitted: LogIndex
@@ -76,7 +67,7 @@ final class Replica {
         notedCommitted = partition.appliedIndex
         for entry in uncommitted {
             unapplied.append(
-                Unapplied(
+                UnappliedEntry(
                     epoch: entry.epoch,
                     index: entry.index,
                     entry: try entry.command(),
@@ -84,14 +75,12 @@ final class Replica {
                     origin: .own
                 )
             )
-            unappliedBytes += entry.payload.count
         }
     }
 
     var unappliedCount: Int { unapplied.count + unsubmitted.count }
     /// What must be answered before the node ends.
     var waitingCount: Int { servingSince == nil ? 0 : unappliedCount + requests.waitingCount }
-    var isStalled: Bool { stalled != nil }
 
     // MARK: Serving
 
@@ -142,15 +131,8 @@ final class Replica {
         deletionsUnderWay = []
         let unentered = unsubmitted
         unsubmitted = []
-        let waiting = unapplied
-        for position in unapplied.indices {
-            unapplied[position].origin = .own
-        }
-        if let origin = stalled?.origin {
-            stalled?.origin = .own
-            abandon([origin], .refused(Requests.unknownOutcome))
-        }
-        abandon(waiting.map(\.origin), .refused(Requests.unknownOutcome))
+        let waiting = staged.disown(behind: 0) + unapplied.disown(behind: 0)
+        abandon(waiting, .refused(Requests.unknownOutcome))
         abandon(unentered.map(\.origin), .notServed)
         requests.giveUpAll(.notServed)
     }
@@ -209,14 +191,14 @@ final class Replica {
             return false
         }
         return isStalled || host.logRefusal != nil || unapplied.count >= Replica.largestUnapplied
-            || unappliedBytes >= Replica.largestUnappliedBytes
+            || unapplied.bytes >= Replica.largestUnappliedBytes
     }
 
     private func perform(_ effect: ReplicaState.Effect) {
         switch effect {
         case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket: ticket)
         case .send(let message, let peer): host.send(message, of: partition.id, to: peer)
-        case .commit: applyCommitted(until: host.turnEnd)
+        case .commit: if isApplyingDue { applyCommitted(until: host.turnEnd) }
         case .learn(let configuration): host.learn(configuration, of: partition.id)
         case .propose(let configuration, let reason):
             host.propose(configuration, for: partition.id, because: "\(reason)")
@@ -237,13 +219,7 @@ final class Replica {
     private func persist(_ entries: [ReplicatedEntry], after: LogIndex, ticket: UInt64) {
         let known = submitting
         submitting = []
-        var replaced: [Origin] = []
-        while let last = unapplied.last, last.index > after {
-            replaced.append(last.origin)
-            unappliedBytes -= last.bytes
-            unapplied.removeLast()
-        }
-        abandon(replaced, .refused(Requests.unknownOutcome))
+        abandon(unapplied.removeAll(behind: after), .refused(Requests.unknownOutcome))
         for (position, entry) in entries.enumerated() {
             // What this replica has just submitted need not be decoded again.
             var (command, origin): (LogEntry?, Origin) = (nil, .own)
@@ -256,9 +232,8 @@ final class Replica {
                     return stop(error)
                 }
             }
-            unappliedBytes += entry.payload.count
             unapplied.append(
-                Unapplied(
+                UnappliedEntry(
                     epoch: entry.epoch,
                     index: entry.index,
                     entry: command,
@@ -302,8 +277,7 @@ final class Replica {
 
     func beginInstalling() {
         isInstalling = true
-        unapplied = []
-        unappliedBytes = 0
+        unapplied.removeAll()
     }
 
     func install(_ partition: Partition) {
@@ -352,12 +326,7 @@ final class Replica {
     /// takes nothing more; reads go on where nobody else takes this replica's place.
     func logFailed() {
         handle(.logFailed)
-        var abandoned: [Origin] = []
-        for position in unapplied.indices where unapplied[position].index > state.committed {
-            abandoned.append(unapplied[position].origin)
-            unapplied[position].origin = .own
-        }
-        abandon(abandoned, .refused(Requests.unknownOutcome))
+        abandon(unapplied.disown(behind: state.committed), .refused(Requests.unknownOutcome))
     }
 
     /// Notes in the log how far destinations have taken this partition's letters.
@@ -371,83 +340,94 @@ final class Replica {
 
     // MARK: Applying
 
-    private func applyCommitted(until end: NIODeadline) {
-        guard failure == nil, stalled == nil, !isApplyScheduled else { return }
+    /// Whether what is committed is to be applied at once. Nobody waits for a secondary: many entries together cost it less.
+    private var isApplyingDue: Bool {
+        state.beginning != nil || state.committed >= partition.appliedIndex + LogIndex(Replica.largestBatch)
+    }
+
+    /// Applies what is committed, for as long as that may take.
+    func applyCommitted(until end: NIODeadline) {
+        guard failure == nil, !isInstalling, !isStalled, !isApplyScheduled else { return }
         while NIODeadline.now() < end {
-            guard let first = unapplied.first, first.index <= state.committed else {
+            guard let next = unapplied.first(upTo: state.committed) else {
+                guard commitStaged() else { return }
                 beginServing()
                 return continueDeletions()
             }
-            unapplied.removeFirst()
-            unappliedBytes -= first.bytes
-            let isApplied = complete(first) { () throws(PartitionFailure) in
-                guard let entry = first.entry else {
-                    return try partition.applyBeginning(ofEpoch: first.epoch, at: first.index)
-                }
-                return try partition.apply(entry, at: first.index, epoch: first.epoch)
+            if staged.count == Replica.largestBatch || !partition.takes(next.entry) {
+                guard commitStaged() else { return }
+                // Answers may have changed what is next.
+                continue
             }
-            guard isApplied else { return }
+            unapplied.removeFirst()
+            staged.append(next)
+            let isStaged: Void? = attempt { () throws(PartitionFailure) in
+                try partition.stage(next.entry, at: next.index, epoch: next.epoch)
+            }
+            guard isStaged != nil else { return }
+            comparison.noteApplied()
         }
+        guard commitStaged() else { return }
         isApplyScheduled = true
-        host.turns.add { end in
+        host.turns.add(isUrgent: state.beginning != nil) { end in
             self.isApplyScheduled = false
             self.applyCommitted(until: end)
         }
     }
 
-    /// Answers what an entry came to.
+    /// Writes what is staged to the store, and answers what each entry came to.
     ///
     /// - Returns: false where it has no effect yet: the store is full, or the partition has stopped.
-    private func complete(_ one: Unapplied, _ apply: () throws(PartitionFailure) -> Applied) -> Bool {
-        let applied: Applied
+    private func commitStaged() -> Bool {
+        let all: [Applied]
         do throws(PartitionFailure) {
-            applied = try apply()
+            all = try partition.commit()
         } catch {
             if error.isOutOfSpace {
-                stall(one, error)
+                stall(error)
             } else {
-                abandon([one.origin], .refused(Requests.unknownOutcome))
                 stop(error)
             }
             return false
         }
-        comparison.noteApplied()
+        let entries = staged
+        staged.removeAll()
+        for (entry, applied) in zip(entries, all) {
+            finish(entry, applied)
+        }
+        return failure == nil
+    }
+
+    private func finish(_ entry: UnappliedEntry, _ applied: Applied) {
         for settled in applied.settled {
             requests.release(settled)
         }
-        switch (one.origin, applied.outcome) {
+        switch (entry.origin, applied.outcome) {
         case (.write(let write), let outcome): requests.finish(write, outcome)
         case (.mail(let completion), .mailTaken(let receipts)): completion(receipts)
         case (.mail(let completion), _): completion(nil)
         case (.own, _): break
         }
-        if case .continueDeletion(let user) = one.entry?.command { deletionsUnderWay.remove(user) }
-        return true
+        if case .continueDeletion(let user) = entry.entry?.command { deletionsUnderWay.remove(user) }
     }
 
-    /// The store has no space for an entry. It and those behind it will take effect when there is space again; nobody
-    /// is kept waiting for that, least of all reads behind them.
-    private func stall(_ one: Unapplied, _ error: PartitionFailure) {
-        let waiting = [one.origin] + unapplied.map(\.origin)
-        var held = one
-        held.origin = one.origin.withoutWriter
-        stalled = held
-        for position in unapplied.indices {
-            unapplied[position].origin = unapplied[position].origin.withoutWriter
-        }
+    /// The store has no space for what is staged. It and what is behind it will take effect when there is space again;
+    /// nobody is kept waiting for that, least of all reads behind them.
+    private func stall(_ error: PartitionFailure) {
+        isStalled = true
+        let waiting = staged.releaseWriters() + unapplied.releaseWriters()
         host.storeIsFull(error.description, for: partition.id)
         host.eventLoop.assumeIsolated().scheduleTask(in: Replica.storeRetry) { self.resumeStalled() }
-        for case .write(let write) in waiting {
+        for write in waiting {
             requests.answer(write, .refused(Requests.unknownOutcome))
         }
     }
 
-    /// Tries again to write the entry that the store had no space for.
+    /// Tries again to write what the store had no space for.
     private func resumeStalled() {
-        guard failure == nil, !isInstalling, let one = stalled else { return }
-        stalled = nil
-        let isApplied = complete(one) { () throws(PartitionFailure) in try partition.commit() }
-        guard isApplied else { return }
+        guard failure == nil, !isInstalling, isStalled else { return }
+        isStalled = false
+        guard commitStaged() else { return }
         host.storeIsFull(nil, for: partition.id)
         applyCommitted(until: .now() + LoopTurns.longest)
     }
@@ -481,11 +461,11 @@ final class Replica {
         host.partitionStopped(partition.id, error)
         // Not within this event: it may be one of the state machine's own effects.
         host.eventLoop.assumeIsolated().execute { self.handle(.logFailed) }
-        if stalled != nil { host.storeIsFull(nil, for: partition.id) }
-        let abandoned = (stalled.map { [$0.origin] } ?? []) + unapplied.map(\.origin) + unsubmitted.map(\.origin)
-        stalled = nil
-        unapplied = []
-        unappliedBytes = 0
+        if isStalled { host.storeIsFull(nil, for: partition.id) }
+        let abandoned = staged.origins + unapplied.origins + unsubmitted.map(\.origin)
+        staged.removeAll()
+        isStalled = false
+        unapplied.removeAll()
         unsubmitted = []
         abandon(abandoned, .refused(Requests.unknownOutcome))
         requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))

@@ -33,9 +33,4 @@ enum Origin {
     case write(Write)
     case mail(([MailReceipt]?) -> Void)
     case own
-
-    /// The same where nobody who writes is told.
-    var withoutWriter: Origin {
-        if case .write = self { .own } else { self }
-    }
 }

@@ -58,18 +58,27 @@ extension Partition {
             keys.of(.idempotency, name),
             IdempotencyRecord(digest: digest, time: current.time, result: result)
         )
-        transaction.put(keys.of(.idempotencyByTime, current.time) + name, [])
+        let time = keys.of(.idempotencyByTime, current.time) + name
+        transaction.put(time, [])
+        rememberedTimes.append(time)
     }
 
     func forgetExpiredResults() throws(PartitionFailure) {
         guard current.time > settings.idempotencyMicroseconds else { return }
         let horizon = current.time - settings.idempotencyMicroseconds
         var expired: [[UInt8]] = []
-        try database.forEach(prefix: keys.of(.idempotencyByTime)) { key, _ throws(PartitionFailure) in
-            let time = try Keys.firstInteger(key)
-            guard time < horizon, expired.count < Partition.forgottenPerCommand else { return false }
-            expired.append(key)
+        /// - Returns: whether the next one may be expired too.
+        func take(_ key: [UInt8]) throws(PartitionFailure) -> Bool {
+            guard try Keys.firstInteger(key) < horizon, expired.count < Partition.forgottenPerCommand else {
+                return false
+            }
+            if try transaction.contains(key), !expired.contains(key) { expired.append(key) }
             return true
+        }
+        try database.forEach(prefix: keys.of(.idempotencyByTime)) { key, _ throws(PartitionFailure) in try take(key) }
+        // Later than all that the store has.
+        for key in rememberedTimes {
+            guard try take(key) else { break }
         }
         for key in expired {
             transaction.delete(key)

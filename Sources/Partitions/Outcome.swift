@@ -27,7 +27,7 @@ package struct Settled: Equatable, Sendable {
     package let result: Result<Answer, Refusal>
 }
 
-/// What `Partition.apply` returns.
+/// What one entry came to.
 package struct Applied: Equatable, Sendable {
     package let outcome: Outcome
     package let settled: [Settled]

@@ -3,9 +3,9 @@ package import Store
 
 /// One partition: a deterministic state machine over its part of the database.
 ///
-/// `apply` takes the log's entries in order and is the only thing that changes the truth: users, names, edges, tweets,
-/// author lists, outbox and inbox. Everything that an entry does, the applied index included, is written in one
-/// batch. Home lists, follower arrays and read times are caches: reads build them, entries keep them up or drop
+/// `stage` takes the log's entries in order and is the only thing that changes the truth: users, names, edges, tweets,
+/// author lists, outbox and inbox. `commit` writes everything that the staged entries do, the applied index included, in
+/// one batch. Home lists, follower arrays and read times are caches: reads build them, entries keep them up or drop
 /// them, and no answer depends on them.
 ///
 /// Confined to one thread (its event loop). Calls read the database and may block on the disk.
@@ -29,6 +29,8 @@ package final class Partition {
     var subscriberSets: BoundedCache<UserID, SubscriberSet>
     /// While the log is replayed.
     var replayed = ReplayedEntries()
+    /// Keys of results that staged entries remember, oldest first.
+    var rememberedTimes: [[UInt8]] = []
     var pulledAuthors: Set<UserID>
     package private(set) var pendingDeletions: Set<UserID>
 
@@ -38,8 +40,10 @@ package final class Partition {
     private(set) var current = EntryContext(index: 0, time: 0, mintedID: 0)
     private var settled: [Settled] = []
     private var mail = EntryMail()
-    /// The last entry, while the store has no space for it.
-    private var uncommitted: Applied?
+    /// What entries came to that the store does not have yet.
+    private var staged: [Applied] = []
+    /// Whether the store had no space for the staged entries.
+    private var isWaitingForSpace = false
     /// What happened since the partition was opened, for metrics and tests.
     package var statistics = PartitionStatistics()
 
@@ -74,7 +78,7 @@ package final class Partition {
         statistics.restoredArrivals = UInt64(authorLists.restored)
     }
 
-    /// The last entry that was applied. Reads see its effects once the store has them.
+    /// The last entry that was staged. Reads see its effects once the store has them.
     package var appliedIndex: LogIndex { meta.appliedIndex }
 
     /// Of the last applied entry; 0 before the first.
@@ -92,19 +96,32 @@ package final class Partition {
     /// Letters on their way to other partitions.
     package var outbox: Outbox { outboxStore }
 
-    /// Applies the next entry of the log.
+    /// Whether an entry may be staged now, or only behind a `commit`: it has to find in the store what those before it did, or
+    /// they have filled a list's tail, which is to be written before it grows.
+    package func takes(_ entry: LogEntry?) -> Bool {
+        if staged.isEmpty { return true }
+        return !(entry?.command.scansStore ?? false) && !authorLists.isWritingDue && !homeLists.isWritingDue
+    }
+
+    /// Applies the next entry of the log to what is in memory. Reads are to wait for `commit`.
     ///
-    /// - Throws: `PartitionFailure.store(.outOfSpace)` where the entry waits for space: `commit` is to be called until
-    ///   it succeeds, and only reads meanwhile. Anything else where the partition cannot go on; it must not be used
-    ///   again then.
-    package func apply(
-        _ entry: LogEntry,
-        at index: LogIndex,
-        epoch: UInt64
-    ) throws(PartitionFailure) -> Applied {
-        try requireNext(index)
-        current = EntryContext(index: index, time: entry.time, mintedID: entry.mintedID)
+    /// - Parameter entry: nil for the one with which a primary begins its epoch: it changes nothing but the position.
+    /// - Throws: where the partition cannot go on; it must not be used again then.
+    package func stage(_ entry: LogEntry?, at index: LogIndex, epoch: UInt64) throws(PartitionFailure) {
+        guard index == meta.appliedIndex + 1, isCommitted, takes(entry) else {
+            throw .broken("entry \(index) behind \(meta.appliedIndex)")
+        }
         settled = []
+        let outcome = if let entry { try carryOut(entry, at: index) } else { Outcome.applied }
+        meta.appliedIndex = index
+        meta.lastEpoch = epoch
+        authorLists.endEntry(at: index, in: transaction)
+        meta.checksum = StableHash.hash(meta.checksum ^ index ^ transaction.takeChecksum())
+        staged.append(Applied(outcome: outcome, settled: settled))
+    }
+
+    private func carryOut(_ entry: LogEntry, at index: LogIndex) throws(PartitionFailure) -> Outcome {
+        current = EntryContext(index: index, time: entry.time, mintedID: entry.mintedID)
         meta.lastID = max(meta.lastID, entry.mintedID)
         var outcome = try executeOnce(entry.command)
         if case .waiting(let settlements, let fallback) = outcome {
@@ -112,46 +129,30 @@ package final class Partition {
         }
         postMail()
         meta.lastTime = entry.time
-        return try finish(outcome, at: index, epoch: epoch)
+        return outcome
     }
 
-    /// Applies the entry with which a primary begins its epoch: it changes nothing but the position.
+    /// Writes what is staged to the store.
     ///
-    /// - Throws: as `apply`.
-    package func applyBeginning(ofEpoch epoch: UInt64, at index: LogIndex) throws(PartitionFailure) -> Applied {
-        try requireNext(index)
-        settled = []
-        return try finish(.applied, at: index, epoch: epoch)
-    }
-
-    private func requireNext(_ index: LogIndex) throws(PartitionFailure) {
-        guard index == meta.appliedIndex + 1, isCommitted else {
-            throw .broken("entry \(index) behind \(meta.appliedIndex)")
+    /// - Returns: what each entry came to.
+    /// - Throws: `PartitionFailure.store(.outOfSpace)` where the store has no space: `commit` is to be called until it
+    ///   succeeds, and only reads meanwhile. Anything else where the partition cannot go on; it must not be used again then.
+    package func commit() throws(PartitionFailure) -> [Applied] {
+        if staged.isEmpty { return [] }
+        if !isWaitingForSpace {
+            transaction.seal()
+            authorLists.writeDue(entriesUpTo: meta.appliedIndex, in: transaction)
+            homeLists.writeDue(in: transaction)
+            transaction.putBlindly(keys.of(.meta), meta.encoded())
+            isWaitingForSpace = true
         }
-    }
-
-    private func finish(
-        _ outcome: Outcome,
-        at index: LogIndex,
-        epoch: UInt64
-    ) throws(PartitionFailure) -> Applied {
-        meta.appliedIndex = index
-        meta.lastEpoch = epoch
-        authorLists.writeDue(at: index, in: transaction)
-        meta.checksum = StableHash.hash(meta.checksum ^ index ^ transaction.checksum)
-        homeLists.writeDue(in: transaction)
-        transaction.putBlindly(keys.of(.meta), meta.encoded())
-        uncommitted = Applied(outcome: outcome, settled: settled)
-        return try commit()
-    }
-
-    /// Writes the entry that was applied last to the store. To be called again where `apply` found no space.
-    package func commit() throws(PartitionFailure) -> Applied {
-        guard let applied = uncommitted else { throw .broken("no entry to commit") }
         try transaction.commit()
-        uncommitted = nil
+        isWaitingForSpace = false
+        let applied = staged
+        staged.removeAll(keepingCapacity: true)
+        rememberedTimes.removeAll(keepingCapacity: true)
         readable = meta
-        if authorLists.written(at: meta.appliedIndex) { statistics.authorListFolds += 1 }
+        if authorLists.written() { statistics.authorListFolds += 1 }
         homeLists.written()
         localFollowers.committed()
         while homeLists.tailEntries > settings.largestTails {
@@ -161,9 +162,9 @@ package final class Partition {
         return applied
     }
 
-    /// Whether the store has everything that was applied. While it has not, no cache is written either: the store
+    /// Whether the store had space for everything that was applied. While it has not, no cache is written either: it
     /// must not see a cache of the entry before the entry.
-    var isCommitted: Bool { uncommitted == nil }
+    var isCommitted: Bool { !isWaitingForSpace }
 
     /// Carries a command out, or answers what it came to the first time, where it carries a key seen before.
     private func executeOnce(_ command: Command) throws(PartitionFailure) -> Outcome {

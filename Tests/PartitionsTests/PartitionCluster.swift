@@ -1,6 +1,7 @@
 import Log
 import Model
 import Partitions
+import Randomness
 import Store
 import TestSupport
 
@@ -106,7 +107,8 @@ final class PartitionCluster {
         } else {
             logs[id, default: []].append(entry)
         }
-        let applied = try partition.apply(entry, at: partition.appliedIndex + 1, epoch: 1)
+        try partition.stage(entry, at: partition.appliedIndex + 1, epoch: 1)
+        guard let applied = try partition.commit().first else { throw StoreError.other("nothing was applied") }
         for one in applied.settled {
             settled[one.settlement] = one.result
         }
@@ -196,6 +198,34 @@ final class PartitionCluster {
             }
             if isQuiet { return }
         }
+    }
+
+    // MARK: Secondaries
+
+    /// A cluster that was given the same entries, some of them at a time, was read and has crashed in between.
+    func secondary(using random: inout SeededGenerator) throws -> PartitionCluster {
+        let secondary = try PartitionCluster(count: layout.partitions.count, settings: settings)
+        secondary.time = time
+        for (id, entries) in logs.sorted(by: { $0.key < $1.key }) {
+            for (offset, entry) in entries.enumerated() {
+                try secondary.stage(entry, at: LogIndex(offset + 1), in: id)
+                guard random.one(in: 8) || offset == entries.count - 1 else { continue }
+                _ = try secondary.partition(id).commit()
+                if random.one(in: 4), let reader = entry.command.actor, case .user(let user) = reader {
+                    _ = try secondary.read(.home(HomeQuery(reader: user, count: 10)), in: id)
+                }
+                if random.one(in: 100) { try secondary.flush() }
+                if random.one(in: 400) { try secondary.crash() }
+            }
+        }
+        return secondary
+    }
+
+    private func stage(_ entry: LogEntry, at index: LogIndex, in id: PartitionID) throws {
+        let partition = try partition(id)
+        if !partition.takes(entry) { _ = try partition.commit() }
+        try partition.stage(entry, at: index, epoch: 1)
+        logs[id, default: []].append(entry)
     }
 
     // MARK: Crashes

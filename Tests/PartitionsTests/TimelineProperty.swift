@@ -67,6 +67,7 @@ struct TimelineProperty {
             if step % 500 == 0 { try compareWithModel() }
         }
         try compareWithModel()
+        try compareWithSecondary()
     }
 
     // MARK: Operations
@@ -282,6 +283,26 @@ struct TimelineProperty {
         }
         for tweet in tweets.suffix(20) {
             try compareTweet(tweet)
+        }
+    }
+
+    /// Whether entries are applied one at a time or some together is nothing that anybody can see.
+    private mutating func compareWithSecondary() throws {
+        let secondary = try cluster.secondary(using: &random)
+        for (id, partition) in cluster.partitions {
+            let copy = try secondary.partition(id)
+            #expect(copy.appliedIndex == partition.appliedIndex && copy.checksum == partition.checksum, "seed \(seed)")
+            #expect(copy.outbox.waitingCount == partition.outbox.waitingCount, "seed \(seed): letters of \(id)")
+        }
+        for user in users {
+            let query = Query.home(HomeQuery(reader: user, count: 2 * model.cap))
+            guard case .success(.home(let page, _, _)) = try cluster.read(query, in: home(of: user)),
+                case .success(.home(let copy, _, _)) = try secondary.read(query, in: home(of: user))
+            else {
+                Issue.record("seed \(seed): home of \(user) refused")
+                continue
+            }
+            #expect((copy == page) == true, "seed \(seed): home of \(user) at a secondary")
         }
     }
 

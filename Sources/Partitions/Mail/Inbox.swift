@@ -53,7 +53,7 @@ final class Inbox {
         for page in Set(sources.map { $0.rawValue / InboxPage.sources }) {
             let first = page * InboxPage.sources
             let receipts = (first..<first + InboxPage.sources).compactMap { taken[PartitionID($0)] }
-            transaction.putBlindly(keys.of(.inbox, UInt64(page)), InboxPage(receipts: receipts).encoded())
+            transaction.put(keys.of(.inbox, UInt64(page)), InboxPage(receipts: receipts))
         }
     }
 }

@@ -41,11 +41,8 @@ extension Partition {
         replayed.last = index
         guard index <= meta.appliedIndex else {
             try restoreTails()
-            if let entry {
-                _ = try apply(entry, at: index, epoch: epoch)
-            } else {
-                _ = try applyBeginning(ofEpoch: epoch, at: index)
-            }
+            try stage(entry, at: index, epoch: epoch)
+            _ = try commit()
             return true
         }
         guard let entry else { return false }

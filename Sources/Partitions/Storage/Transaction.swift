@@ -2,13 +2,14 @@ internal import CChecksum
 internal import Model
 internal import Store
 
-/// The effects of one log entry: reads see the writes before them, and all of it is written at once.
+/// The effects of log entries: reads see the writes before them, and all of it is written at once. What several entries
+/// write under one key is written as the last of them left it.
 final class Transaction {
     private let database: Database
     private let batch = WriteBatch()
     private var overlay: [[UInt8]: [UInt8]?] = [:]
-    /// Of the effects on the truth so far, in whatever order they came: the same on all replicas.
-    private(set) var checksum: UInt64 = 0
+    /// Of the effects on the truth since it was taken last, in whatever order they came.
+    private var checksum: UInt64 = 0
     /// Whether the store has refused the effects: they are to be committed again, and reads do not see them.
     private var isRefused = false
 
@@ -37,7 +38,7 @@ final class Transaction {
 
     func put(_ key: [UInt8], _ value: [UInt8]) {
         overlay[key] = .some(value)
-        putBlindly(key, value)
+        note(2, key, value)
     }
 
     func put(_ key: [UInt8], _ record: some BinaryEncodable) {
@@ -46,10 +47,10 @@ final class Transaction {
 
     func delete(_ key: [UInt8]) {
         overlay[key] = .some(nil)
-        deleteBlindly(key)
+        note(1, key, [])
     }
 
-    /// Deletes a key that no later read of this transaction asks for.
+    /// Deletes a key that no later read of this transaction asks for, and that is written blindly only.
     func deleteBlindly(_ key: [UInt8]) {
         note(1, key, [])
         batch.delete(key)
@@ -61,8 +62,8 @@ final class Transaction {
         batch.deleteOnce(key)
     }
 
-    /// Joins an operand with a stored list, which is not read within the transaction that does. The operand says nothing new: it
-    /// is stored under another key, or of a cache.
+    /// Joins an operand with a stored list, which is not read within the transaction that does. To be called behind `seal`. The
+    /// operand says nothing new: it is stored under another key, or of a cache.
     func fold(_ key: [UInt8], _ operand: [UInt8]) {
         batch.merge(key, operand)
     }
@@ -72,7 +73,7 @@ final class Transaction {
         batch.deleteOnce(key)
     }
 
-    /// Writes a value that no later read of this transaction asks for.
+    /// Writes a value that no later read of this transaction asks for, under a key that is written blindly only.
     func putBlindly(_ key: [UInt8], _ value: [UInt8]) {
         note(2, key, value)
         batch.put(key, value)
@@ -86,6 +87,24 @@ final class Transaction {
         checksum ^= StableHash.hash(UInt64(name) << 32 | UInt64(content))
     }
 
+    /// The checksum of one entry's effects on the truth, the same on all replicas. To be called behind every entry.
+    func takeChecksum() -> UInt64 {
+        defer { checksum = 0 }
+        return checksum
+    }
+
+    /// All entries have been applied: what they have left under each key enters the batch.
+    func seal() {
+        for (key, value) in overlay {
+            if let value {
+                batch.put(key, value)
+            } else {
+                batch.delete(key)
+            }
+        }
+    }
+
+    /// Writes what is sealed. May be called again where the store had no space.
     func commit() throws(PartitionFailure) {
         isRefused = true
         try database.commit(batch)

@@ -16,8 +16,21 @@ final class AuthorLists {
         var position = 0
         /// The last entry whose arrivals are in tails of these authors.
         let last: LogIndex
+        /// Authors to write, and entries whose arrivals then go.
+        let work: Int
+        /// Arrivals since the fold began.
+        var arrivals = 0
+        /// Entries whose arrivals are gone.
+        var forgotten = 0
 
         var isOver: Bool { position == authors.count }
+
+        /// How much of the work is to be done now. It is spread over three quarters of the arrivals that may come before the next
+        /// fold: a fold at full speed would hold up what else there is to do, in all partitions at once, because all have
+        /// as many arrivals.
+        func steps(limit: Int) -> Int {
+            max(0, min(work, work * arrivals * 4 / (limit * 3) + 1) - position - forgotten)
+        }
 
         mutating func next() -> UserID? {
             guard position < authors.count else { return nil }
@@ -25,9 +38,6 @@ final class AuthorLists {
             return authors[position]
         }
     }
-
-    /// Steps of a fold with every entry, and with every arrival: a fold ends before the next one is due.
-    private static let steps = 4
 
     private let database: Database
     private let keys: Keys
@@ -37,7 +47,9 @@ final class AuthorLists {
     private var tails: [UserID: ListTail] = [:]
     /// Of the entry being applied.
     private var arrivals: [Arrival] = []
-    /// Authors whose tail has become full with the entry being applied.
+    /// Entries with arrivals that the store does not have, and how many arrivals.
+    private var staged: (entries: [LogIndex], arrivals: Int) = ([], 0)
+    /// Authors whose tail has become full since the store was written last.
     private var full: [UserID] = []
     /// The entries whose arrivals are stored.
     private var entries: Deque<LogIndex> = []
@@ -71,7 +83,7 @@ final class AuthorLists {
 
     // MARK: Reading
 
-    /// Nil where nothing is known of the author. Not for reading what the entry being applied has replaced or removed: the store
+    /// Nil where nothing is known of the author. Not for reading what entries that the store lacks have replaced or removed: it
     /// has that yet.
     func list(of author: UserID) throws(PartitionFailure) -> AuthorList? {
         let tail = tails[author]
@@ -121,19 +133,31 @@ final class AuthorLists {
 
     // MARK: Writing
 
-    /// Writes what an entry leaves to be written with it. To be followed by `written` once the transaction is.
-    func writeDue(at index: LogIndex, in transaction: Transaction) {
-        var steps = AuthorLists.steps * (1 + arrivals.count)
-        if !arrivals.isEmpty {
-            transaction.putBlindly(keys.of(.arrivals, index), StoredArrivals(arrivals: arrivals).encoded())
-        }
+    var isWritingDue: Bool { !full.isEmpty }
+
+    /// Writes what an entry has added, behind everything else that it does.
+    func endEntry(at index: LogIndex, in transaction: Transaction) {
+        guard !arrivals.isEmpty else { return }
+        transaction.putBlindly(keys.of(.arrivals, index), StoredArrivals(arrivals: arrivals).encoded())
+        staged.entries.append(index)
+        staged.arrivals += arrivals.count
+        arrivals.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what is due for folding. To be called behind all entries of a transaction, and followed by `written` once it is.
+    ///
+    /// - Parameter index: of the last entry.
+    func writeDue(entriesUpTo index: LogIndex, in transaction: Transaction) {
         for author in full {
             write(author, in: transaction)
         }
         if fold == nil, unfolded >= limit {
-            fold = Fold(authors: tails.keys.sorted(), last: index)
+            let work = tails.count + entries.count + staged.entries.count
+            fold = Fold(authors: tails.keys.sorted(), last: index, work: work)
             unfolded = 0
         }
+        fold?.arrivals += staged.arrivals
+        var steps = fold?.steps(limit: limit) ?? 0
         while steps > 0, let author = fold?.next() {
             steps -= 1
             write(author, in: transaction)
@@ -144,6 +168,7 @@ final class AuthorLists {
             transaction.deleteFolded(keys.of(.arrivals, entry))
             due.entries += 1
         }
+        self.fold?.forgotten += due.entries
     }
 
     private func write(_ author: UserID, in transaction: Transaction) {
@@ -155,16 +180,17 @@ final class AuthorLists {
     /// What was due is in the store.
     ///
     /// - Returns: whether a fold has ended.
-    func written(at index: LogIndex) -> Bool {
+    func written() -> Bool {
         for author in due.authors {
             tails[author] = nil
         }
         entries.removeFirst(due.entries)
         let isFolded = fold.map { $0.isOver && (entries.first ?? .max) > $0.last } ?? false
         if isFolded { fold = nil }
-        if !arrivals.isEmpty { entries.append(index) }
+        entries.append(contentsOf: staged.entries)
         due = ([], 0)
-        arrivals.removeAll(keepingCapacity: true)
+        staged.entries.removeAll(keepingCapacity: true)
+        staged.arrivals = 0
         full.removeAll(keepingCapacity: true)
         return isFolded
     }

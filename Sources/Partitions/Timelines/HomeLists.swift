@@ -135,15 +135,15 @@ final class HomeLists {
     }
 
     /// Writes what entries leave to be written with them: the tails that they have filled, and deletions of lists
-    /// that the store has not taken yet. To be followed by `written` once the transaction is.
+    /// that the store has not taken yet. To be called behind all of them, and followed by `written` once the transaction is.
     func writeDue(in transaction: Transaction) {
         for reader in full {
             guard let tail = lists[reader]?.tail, !tail.isEmpty else { continue }
             transaction.fold(keys.of(.homeList, reader.rawValue), tail.operand(cap: cap).stored())
         }
         for reader in undeleted {
-            transaction.delete(keys.of(.homeHeader, reader.rawValue))
-            transaction.delete(keys.of(.homeList, reader.rawValue))
+            transaction.deleteBlindly(keys.of(.homeHeader, reader.rawValue))
+            transaction.deleteBlindly(keys.of(.homeList, reader.rawValue))
         }
     }
 

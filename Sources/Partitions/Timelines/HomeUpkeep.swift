@@ -42,6 +42,7 @@ extension Partition {
     /// Forgets a reader's home list. For tests: no answer changes.
     package func dropHomeList(of reader: UserID) throws(PartitionFailure) {
         homeLists.drop(reader, in: transaction, &statistics)
+        transaction.seal()
         try transaction.commit()
     }
 }

@@ -120,3 +120,10 @@ extension Partition {
         return found
     }
 }
+
+extension Command {
+    /// Whether applying it looks in the store for keys that entries just before may have written.
+    var scansStore: Bool {
+        if case .continueDeletion = self { true } else { false }
+    }
+}

@@ -1,0 +1,79 @@
+internal import DequeModule
+internal import Model
+
+/// An entry of the log whose effects the store does not have.
+struct UnappliedEntry {
+    let epoch: UInt64
+    let index: LogIndex
+    /// Nil where the entry only begins an epoch.
+    let entry: LogEntry?
+    /// Of its payload.
+    let bytes: Int
+    var origin: Origin
+}
+
+/// What a replica's log holds and its partition has not taken up, in order.
+struct UnappliedEntries: Sequence {
+    private var entries: Deque<UnappliedEntry> = []
+    /// Of all payloads.
+    private(set) var bytes = 0
+
+    var count: Int { entries.count }
+    func makeIterator() -> Deque<UnappliedEntry>.Iterator { entries.makeIterator() }
+    var origins: [Origin] { entries.map(\.origin) }
+
+    mutating func append(_ entry: UnappliedEntry) {
+        entries.append(entry)
+        bytes += entry.bytes
+    }
+
+    /// The first entry, if it is none behind `last`.
+    func first(upTo last: LogIndex) -> UnappliedEntry? {
+        entries.first.flatMap { $0.index <= last ? $0 : nil }
+    }
+
+    mutating func removeFirst() {
+        bytes -= entries.removeFirst().bytes
+    }
+
+    /// - Returns: who waited for what was removed.
+    mutating func removeAll(behind last: LogIndex) -> [Origin] {
+        var removed: [Origin] = []
+        while let entry = entries.last, entry.index > last {
+            removed.append(entry.origin)
+            bytes -= entry.bytes
+            entries.removeLast()
+        }
+        return removed
+    }
+
+    /// Nobody waits for entries behind `last` any more.
+    ///
+    /// - Returns: who did.
+    mutating func disown(behind last: LogIndex) -> [Origin] {
+        var disowned: [Origin] = []
+        for position in entries.indices where entries[position].index > last {
+            disowned.append(entries[position].origin)
+            entries[position].origin = .own
+        }
+        return disowned
+    }
+
+    /// No writer waits any more.
+    ///
+    /// - Returns: who did.
+    mutating func releaseWriters() -> [Write] {
+        var writes: [Write] = []
+        for position in entries.indices {
+            guard case .write(let write) = entries[position].origin else { continue }
+            writes.append(write)
+            entries[position].origin = .own
+        }
+        return writes
+    }
+
+    mutating func removeAll() {
+        entries = []
+        bytes = 0
+    }
+}
