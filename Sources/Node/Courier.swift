@@ -7,7 +7,7 @@ internal import Placement
 
 /// Carries the letters of this loop's partitions to the nodes that serve their destinations: one request to a node
 /// at a time, which takes whatever has gathered meanwhile, for all partitions and streams together. A letter that somebody
-/// waits for goes at once, others a few times a second.
+/// waits for goes at once, others every 20 ms at most.
 ///
 /// Confined to its host's event loop.
 final class Courier {

@@ -39,7 +39,8 @@ final class Replica {
     private var stamp: EntryStamp?
     /// The beginning of the leadership in which this replica serves; nil where it does not.
     private var servingSince: LogIndex?
-    private var isApplyScheduled = false
+    /// Whether a piece of applying waits for its turn: one that somebody waits for, or one that nobody does.
+    private var scheduled: (urgent: Bool, background: Bool) = (false, false)
     /// Entries that are applied to what is in memory, and not in the store.
     private var staged = UnappliedEntries()
     /// Whether the store has no space for them.
@@ -340,19 +341,23 @@ final class Replica {
 
     // MARK: Applying
 
+    private var isPrimary: Bool { state.beginning != nil }
+
     /// Whether what is committed is to be applied at once. Nobody waits for a secondary: many entries together cost it less.
     private var isApplyingDue: Bool {
-        state.beginning != nil || state.committed >= partition.appliedIndex + LogIndex(Replica.largestBatch)
+        isPrimary || state.committed >= partition.appliedIndex + LogIndex(Replica.largestBatch)
     }
 
     /// Applies what is committed, for as long as that may take.
     func applyCommitted(until end: NIODeadline) {
-        guard failure == nil, !isInstalling, !isStalled, !isApplyScheduled else { return }
-        while NIODeadline.now() < end {
-            guard let next = unapplied.first(upTo: state.committed) else {
-                guard commitStaged() else { return }
-                beginServing()
-                return continueDeletions()
+        // What waited as a secondary's goes on at once where this has become the primary.
+        guard failure == nil, !isInstalling, !isStalled, !scheduled.urgent, isPrimary || !scheduled.background else {
+            return
+        }
+        while let next = unapplied.first(upTo: state.committed) {
+            if NIODeadline.now() >= end {
+                if commitStaged() { scheduleApplying() }
+                return
             }
             if staged.count == Replica.largestBatch || !partition.takes(next.entry) {
                 guard commitStaged() else { return }
@@ -368,9 +373,15 @@ final class Replica {
             comparison.noteApplied()
         }
         guard commitStaged() else { return }
-        isApplyScheduled = true
-        host.turns.add(isUrgent: state.beginning != nil) { end in
-            self.isApplyScheduled = false
+        beginServing()
+        continueDeletions()
+    }
+
+    private func scheduleApplying() {
+        let isUrgent = isPrimary
+        if isUrgent { scheduled.urgent = true } else { scheduled.background = true }
+        host.turns.add(isUrgent: isUrgent) { end in
+            if isUrgent { self.scheduled.urgent = false } else { self.scheduled.background = false }
             self.applyCommitted(until: end)
         }
     }
@@ -392,6 +403,11 @@ final class Replica {
         }
         let entries = staged
         staged.removeAll()
+        guard all.count == entries.count else {
+            abandon(entries.origins, .refused(Requests.unknownOutcome))
+            stop(.broken("\(entries.count) entries came to \(all.count) outcomes"))
+            return false
+        }
         for (entry, applied) in zip(entries, all) {
             finish(entry, applied)
         }

@@ -60,7 +60,9 @@ extension Partition {
         )
         let time = keys.of(.idempotencyByTime, current.time) + name
         transaction.put(time, [])
-        rememberedTimes.append(time)
+        // One entry may remember several at one time: the store has those in the order of their keys.
+        let position = rememberedTimes.lastIndex { !time.lexicographicallyPrecedes($0) }
+        rememberedTimes.insert(time, at: position.map { $0 + 1 } ?? 0)
     }
 
     func forgetExpiredResults() throws(PartitionFailure) {
@@ -72,7 +74,7 @@ extension Partition {
             guard try Keys.firstInteger(key) < horizon, expired.count < Partition.forgottenPerCommand else {
                 return false
             }
-            if try transaction.contains(key), !expired.contains(key) { expired.append(key) }
+            if !transaction.isDeleted(key), !expired.contains(key) { expired.append(key) }
             return true
         }
         try database.forEach(prefix: keys.of(.idempotencyByTime)) { key, _ throws(PartitionFailure) in try take(key) }

@@ -29,7 +29,7 @@ package final class Partition {
     var subscriberSets: BoundedCache<UserID, SubscriberSet>
     /// While the log is replayed.
     var replayed = ReplayedEntries()
-    /// Keys of results that staged entries remember, oldest first.
+    /// Keys of results that staged entries remember, in the order that the store will have them in.
     var rememberedTimes: [[UInt8]] = []
     var pulledAuthors: Set<UserID>
     package private(set) var pendingDeletions: Set<UserID>
@@ -43,7 +43,7 @@ package final class Partition {
     /// What entries came to that the store does not have yet.
     private var staged: [Applied] = []
     /// Whether the store had no space for the staged entries.
-    private var isWaitingForSpace = false
+    private(set) var isWaitingForSpace = false
     /// What happened since the partition was opened, for metrics and tests.
     package var statistics = PartitionStatistics()
 
@@ -108,7 +108,7 @@ package final class Partition {
     /// - Parameter entry: nil for the one with which a primary begins its epoch: it changes nothing but the position.
     /// - Throws: where the partition cannot go on; it must not be used again then.
     package func stage(_ entry: LogEntry?, at index: LogIndex, epoch: UInt64) throws(PartitionFailure) {
-        guard index == meta.appliedIndex + 1, isCommitted, takes(entry) else {
+        guard index == meta.appliedIndex + 1, !isWaitingForSpace, takes(entry) else {
             throw .broken("entry \(index) behind \(meta.appliedIndex)")
         }
         settled = []
@@ -162,9 +162,9 @@ package final class Partition {
         return applied
     }
 
-    /// Whether the store had space for everything that was applied. While it has not, no cache is written either: it
+    /// Whether the store has everything that was applied. While it has not, no cache is written either: it
     /// must not see a cache of the entry before the entry.
-    var isCommitted: Bool { !isWaitingForSpace }
+    var isCommitted: Bool { staged.isEmpty }
 
     /// Carries a command out, or answers what it came to the first time, where it carries a key seen before.
     private func executeOnce(_ command: Command) throws(PartitionFailure) -> Outcome {

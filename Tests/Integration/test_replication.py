@@ -215,24 +215,31 @@ def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
     expected = {user: client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1] for user in users}
     primaries = list(cluster.primaries().values())
     victim = min(set(primaries), key=primaries.count)
-    # Paused, it answers nothing, and its connections stay.
-    os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGSTOP)
-    try:
-        def read(user):
-            began = time.monotonic()
-            try:
-                page = client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1]
-            except redis.ResponseError:
-                return None  # The page itself was the victim's to make.
-            assert page == expected[user]
-            return time.monotonic() - began
 
-        with futures.ThreadPoolExecutor(len(users)) as pool:
-            took = [seconds for seconds in pool.map(read, users) if seconds is not None]
-        note(f"{len(took)} of {len(users)} pages in {max(took, default=0):.2f} s")
-        assert took
-    finally:
-        os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGCONT)
+    def read(user):
+        began = time.monotonic()
+        try:
+            page = client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1]
+        except redis.ResponseError:
+            return None  # The page itself was the victim's to make, or its maker's lease is over.
+        assert page == expected[user]
+        return time.monotonic() - began
+
+    took = []
+    # There is less than a second for it, which a busy machine may miss.
+    for _ in range(3):
+        # Paused, it answers nothing, and its connections stay.
+        os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGSTOP)
+        try:
+            with futures.ThreadPoolExecutor(len(users)) as pool:
+                took = [seconds for seconds in pool.map(read, users) if seconds is not None]
+        finally:
+            os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGCONT)
+        if took:
+            break
+        settled(client, users)
+    note(f"{len(took)} of {len(users)} pages in {max(took, default=0):.2f} s")
+    assert took
 
 
 def test_an_operator_moves_partitions(own):

@@ -21,6 +21,34 @@ import Testing
         }
     }
 
+    /// Results that expire while entries are applied together, some of them of those entries.
+    @Test func resultsExpireAlikeHoweverManyEntriesAreTogether() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("expiring results: seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        var settings = PartitionSettings()
+        settings.idempotencyMicroseconds = 500
+        let cluster = try PartitionCluster(count: 2, settings: settings)
+        for number in 1...600 {
+            let key = try IdempotencyKey(Array("key \(UInt64.random(in: 0...200, using: &random))".utf8))
+            let create = CreateUser(
+                username: try Username("u\(number % 40)"),
+                requestedID: nil,
+                displayName: nil,
+                key: key
+            )
+            guard let home = Command.createUser(create).actor?.partition(in: cluster.layout) else { continue }
+            _ = try cluster.apply(.createUser(create), in: home)
+            if random.one(in: 10) { try cluster.deliverEverything() }
+            if random.one(in: 5) { cluster.time += UInt64.random(in: 0...1_000, using: &random) }
+        }
+        let secondary = try cluster.secondary(using: &random)
+        for (id, partition) in cluster.partitions {
+            #expect(try secondary.partition(id).checksum == partition.checksum, "seed \(seed)")
+            #expect((try secondary.truth(of: id) == cluster.truth(of: id)) == true, "seed \(seed): store of \(id)")
+        }
+    }
+
     private static func run(seed: UInt64, _ settings: PartitionSettings) throws -> PartitionCluster {
         var random = SeededGenerator(seed: seed)
         let cluster = try PartitionCluster(count: 2, settings: settings)

@@ -221,6 +221,19 @@ final class PartitionCluster {
         return secondary
     }
 
+    /// What the store has of a partition's truth, without lists, whose form each replica chooses for itself.
+    func truth(of id: PartitionID) throws -> [[UInt8]: [UInt8]] {
+        let itsOwn: [UInt8] = [14, 15, 16, 24, 25]  // author lists, home lists and headers, drained index, arrivals
+        var truth: [[UInt8]: [UInt8]] = [:]
+        guard var iterator = database?.scan(prefix: [UInt8(id.rawValue >> 8), UInt8(id.rawValue & 0xff)]) else {
+            return truth
+        }
+        while let (key, value) = try iterator.next() {
+            if !itsOwn.contains(key[2]) { truth[key] = value }
+        }
+        return truth
+    }
+
     private func stage(_ entry: LogEntry, at index: LogIndex, in id: PartitionID) throws {
         let partition = try partition(id)
         if !partition.takes(entry) { _ = try partition.commit() }

@@ -293,6 +293,7 @@ struct TimelineProperty {
             let copy = try secondary.partition(id)
             #expect(copy.appliedIndex == partition.appliedIndex && copy.checksum == partition.checksum, "seed \(seed)")
             #expect(copy.outbox.waitingCount == partition.outbox.waitingCount, "seed \(seed): letters of \(id)")
+            #expect((try secondary.truth(of: id) == cluster.truth(of: id)) == true, "seed \(seed): store of \(id)")
         }
         for user in users {
             let query = Query.home(HomeQuery(reader: user, count: 2 * model.cap))

@@ -46,7 +46,7 @@ package struct History {
         return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? end - begin
     }
 
-    /// Checks every register by itself: linearizability is local (Herlihy and Wing, 1990), which keeps the search small.
+    /// Checks every register by itself: linearizability is local (Herlihy and Wing, 1990), which keeps what is compared small.
     ///
     /// - Returns: the first register whose operations no order explains.
     func violation() -> String? {

@@ -22,6 +22,11 @@ final class Transaction {
         return try database.read(key)
     }
 
+    /// Whether an entry has deleted what the store may have yet.
+    func isDeleted(_ key: [UInt8]) -> Bool {
+        if case .some(.none) = overlay[key] { true } else { false }
+    }
+
     func contains(_ key: [UInt8]) throws(PartitionFailure) -> Bool {
         try value(key) != nil
     }

@@ -10,9 +10,9 @@ extension Partition {
     /// The user, or the mark that one has left.
     func userOrMark(_ id: UserID) throws(PartitionFailure) -> UserRecord? {
         // While an entry waits for space in the store, reads do not see it; the cache has it already.
-        if isCommitted, let cached = users[id] { return cached }
+        if !isWaitingForSpace, let cached = users[id] { return cached }
         let stored: UserRecord? = try transaction.record(keys.of(.user, id.rawValue))
-        if isCommitted { users[id] = stored }
+        if !isWaitingForSpace { users[id] = stored }
         return stored
     }
 
