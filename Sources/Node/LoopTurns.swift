@@ -24,7 +24,7 @@ final class LoopTurns {
         self.eventLoop = eventLoop
     }
 
-    /// Adds a piece behind those that wait. Whoever adds one adds no other before it has been run.
+    /// Adds a piece behind those that wait. Whoever adds one adds no other of its kind before it has been run.
     ///
     /// - Parameters:
     ///   - isUrgent: whether somebody waits for it: it goes before those that nobody waits for.
