@@ -60,8 +60,8 @@ final class Courier {
     private var busyNodes: Set<NodeID> = []
     /// When nodes may be sent what nobody waits for.
     private var dueTimes: [NodeID: NIODeadline] = [:]
-    /// Nodes for which letters wait until then.
-    private var pausedNodes: Set<NodeID> = []
+    /// Nodes for which letters wait until then, and a task with them.
+    private var waitingNodes: Set<NodeID> = []
     /// Destinations that took nothing the last time, until when they are left alone.
     private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
@@ -93,7 +93,7 @@ final class Courier {
                 else { continue }
                 let taken = streams[StreamID(source: source, destination: destination)]?.taken ?? 0
                 guard isDue(node, at: now) || outbox.isAwaited(by: destination, after: taken) else {
-                    if outbox.hasLetters(for: destination, after: taken) { pause(node) }
+                    if outbox.hasLetters(for: destination, after: taken) { pumpWhenDue(node) }
                     continue
                 }
                 let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
@@ -118,10 +118,10 @@ final class Courier {
     private func isDue(_ node: NodeID, at now: NIODeadline) -> Bool { dueTimes[node].map { $0 <= now } ?? true }
 
     /// Lets letters to a node wait for more of them.
-    private func pause(_ node: NodeID) {
-        guard let time = dueTimes[node], pausedNodes.insert(node).inserted else { return }
+    private func pumpWhenDue(_ node: NodeID) {
+        guard let time = dueTimes[node], waitingNodes.insert(node).inserted else { return }
         host.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
-            self.pausedNodes.remove(node)
+            self.waitingNodes.remove(node)
             self.pump()
         }
     }

@@ -54,6 +54,14 @@ def settled(client, users):
     return seen[0]
 
 
+def filled(cluster, count, tweets):
+    """A cluster with so many users and tweets, a client of it, the users, and what is to be seen of them."""
+    client = cluster.client()
+    users = range(count)
+    fill(client, users, tweets, random.Random(1))
+    return cluster, client, users, settled(client, users)
+
+
 def test_a_factor_needs_as_many_nodes(own):
     with pytest.raises(AssertionError, match="2 of 3 nodes have registered"):
         own(nodes=2, replicas=3, partitions=4)
@@ -175,11 +183,7 @@ def served(cluster, command):
 
 
 def test_reads_of_any_member_are_not_further_behind_than_stated(own):
-    cluster = own(replicas=3, partitions=4)
-    client = cluster.client()
-    users = range(12)
-    fill(client, users, 200, random.Random(3))
-    expected = settled(client, users)
+    cluster, client, users, expected = filled(own(replicas=3, partitions=4), 12, tweets=200)
     elsewhere = cluster.client(single_connection_client=True)
     assert elsewhere.execute_command("READ", "ANY") == "OK"
     # What is acknowledged is seen everywhere a second later: that is waited for, it is what is promised.
@@ -207,11 +211,7 @@ def test_reads_of_any_member_are_not_further_behind_than_stated(own):
 
 
 def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
-    cluster = own(replicas=3, partitions=4)
-    client = cluster.client()
-    users = range(12)
-    fill(client, users, 200, random.Random(4))
-    settled(client, users)
+    cluster, client, users, _ = filled(own(replicas=3, partitions=4), 12, tweets=200)
     expected = {user: client.execute_command("TIMELINE.HOME", user, "COUNT", 200)[1] for user in users}
     primaries = list(cluster.primaries().values())
     victim = min(set(primaries), key=primaries.count)
@@ -243,11 +243,7 @@ def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
 
 
 def test_an_operator_moves_partitions(own):
-    cluster = own(replicas=2, partitions=4)
-    client = cluster.client()
-    users = range(16)
-    fill(client, users, 400, random.Random(1))
-    before = settled(client, users)
+    cluster, client, users, before = filled(own(replicas=2, partitions=4), 16, tweets=400)
     for listed in cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS"):
         number, old = listed["partition"], listed["primary"]
         new = next(name for name in ("node1", "node2", "node3") if name not in (old, *listed["secondaries"]))
@@ -332,7 +328,7 @@ def ldb(directory, *words):
     return done.stdout.strip()
 
 
-def applied_beyond(data):
+def checksum_offset(data):
     """The position of the checksum in a partition's stored state: behind a version and two variable integers."""
     position = 1
     for _ in range(2):
@@ -343,15 +339,11 @@ def applied_beyond(data):
 
 
 def test_the_odd_replica_is_rebuilt(own):
-    cluster = own(replicas=3, partitions=2)
-    client = cluster.client()
-    users = range(12)
-    fill(client, users, 400, random.Random(6))
-    settled(client, users)
+    cluster, _, _, _ = filled(own(replicas=3, partitions=2), 12, tweets=400)
     cluster.stop("node2")
     store = cluster.directory / "node2" / "store"
     meta = bytearray.fromhex(ldb(store, "--hex", "get", "0x000001").removeprefix("0x"))
-    meta[applied_beyond(meta)] ^= 0x55
+    meta[checksum_offset(meta)] ^= 0x55
     ldb(store, "--hex", "put", "0x000001", f"0x{meta.hex()}")
     cluster.start("node2")
     leader = cluster.primaries()[0]

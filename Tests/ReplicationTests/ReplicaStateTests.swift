@@ -286,13 +286,7 @@ import Testing
 
     @Test func aSnapshotWithoutAnAnswerIsSentAgainBehindANewEntry() {
         var test = self
-        test.lead()
-        _ = test.tell(.rebuild(Self.third))
-        _ = test.tell(.tick)
-        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second)))
-        _ = test.tell(.learners([Self.third]))
-        _ = test.tell(.tick)
-        _ = test.tell(.persisted(2))
+        test.leadWithOddLearner()
         _ = test.hear(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second)
         _ = test.tell(.tick)
         _ = test.tell(.snapshotEnded(for: Self.third, epoch: 3))
@@ -304,17 +298,22 @@ import Testing
 
     @Test func anOddLearnerIsTakenAsItIsWhereNothingIsCommittedWithoutIt() {
         var test = self
-        test.lead()
-        _ = test.tell(.rebuild(Self.third))
-        _ = test.tell(.tick)
-        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second)))
-        _ = test.tell(.learners([Self.third]))
-        _ = test.tell(.tick)
-        _ = test.tell(.persisted(2))
+        test.leadWithOddLearner()
         let effects = test.tell(.tick, at: Self.now + ReplicationTimes.standard.acknowledgement)
         #expect(!effects.contains(.sendSnapshot(to: Self.third, epoch: 3)))
         let later = test.tell(.tick, at: Self.now + 2 * ReplicationTimes.standard.acknowledgement)
         #expect(later.contains { Self.isAppend($0, to: Self.third) })
+    }
+
+    /// Leads with two members, while the third, which differed from them, is a learner to be filled anew.
+    private mutating func leadWithOddLearner() {
+        lead()
+        _ = tell(.rebuild(Self.third))
+        _ = tell(.tick)
+        _ = tell(.configured(Self.configuration(3, Self.primary, Self.second)))
+        _ = tell(.learners([Self.third]))
+        _ = tell(.tick)
+        _ = tell(.persisted(2))
     }
 
     private static func isAppend(_ effect: ReplicaState.Effect, to node: NodeID) -> Bool {
