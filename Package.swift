@@ -149,7 +149,10 @@ let package = Package(
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", .nioCore]),
-        tests("NodeTests", ["Log", "Model", "Node", "Partitions", "Randomness", "Replication", .nioCore, .deque]),
+        tests(
+            "NodeTests",
+            ["Log", "Model", "Node", "Partitions", "Randomness", "Replication", .nioCore, .nioEmbedded, .deque]
+        ),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("BulkLoadTests", ["BulkLoad"]),

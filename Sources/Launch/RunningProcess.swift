@@ -14,6 +14,8 @@ package struct RunningProcess: Sendable {
     package let logger: Logger
     package let registry: PrometheusRegistry
     package let group: MultiThreadedEventLoopGroup
+    /// Of the group's loops.
+    package let ticks: LoopTicks
 
     /// - Parameter loops: event loop threads.
     package init(name: String, settings: ProcessSettings, loops: Int) {
@@ -28,7 +30,8 @@ package struct RunningProcess: Sendable {
         self.settings = settings
         self.registry = registry
         logger = Logger(label: name)
-        group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        ticks = LoopTicks()
+        group = MultiThreadedEventLoopGroup(numberOfThreads: loops, metricsDelegate: ticks)
     }
 
     /// Opens the admin port, writes the ready file, and waits until the process is told to end.

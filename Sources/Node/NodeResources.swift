@@ -20,6 +20,7 @@ struct NodeResources: Sendable {
     /// For what blocks.
     let threads: NIOThreadPool
     let metrics: NodeMetrics
+    let ticks: LoopTicks
     let problems: ProblemBoard
     let logger: Logger
 }

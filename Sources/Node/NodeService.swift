@@ -64,6 +64,7 @@ package struct NodeService {
             beacons: beacons,
             threads: threads,
             metrics: metrics,
+            ticks: process.ticks,
             problems: problems,
             logger: logger
         )

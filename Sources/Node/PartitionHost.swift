@@ -49,8 +49,6 @@ final class PartitionHost {
     private var isLeaving = false
     private var isEnding = false
     private var areWantsStale = false
-    /// When what the loop does in this turn for all partitions together must end.
-    private(set) var turnEnd = NIODeadline.now()
     private var ticks = 0
 
     /// - Parameters:
@@ -93,7 +91,9 @@ final class PartitionHost {
     }
 
     /// What may not hold up this loop's requests.
-    private(set) lazy var turns = LoopTurns(eventLoop: eventLoop)
+    private(set) lazy var turns = LoopTurns(eventLoop: eventLoop) { [ticks = resources.ticks, eventLoop] in
+        ticks.count(of: eventLoop)
+    }
     private lazy var feed = LogFeed(eventLoop: eventLoop, log: log) { [unowned self] tickets, result in
         self.submitted(tickets, result)
     }
@@ -148,13 +148,12 @@ final class PartitionHost {
 
     private func onTick() {
         let now = NIODeadline.now()
-        turnEnd = now + LoopTurns.longest
         beacons.noteTurn(ofLoop: loop)
         for replica in byID.values {
             replica.requests.releaseExpiredWaiters(now: now)
             if replica.state.isLeaving != wantsToLeave { replica.handle(.leave(wantsToLeave)) }
             replica.handle(.tick)
-            replica.applyCommitted(until: turnEnd)
+            replica.applyWaiting()
         }
         updateWants()
         courier.notice()
@@ -230,7 +229,6 @@ final class PartitionHost {
             return
         }
         self.map = map
-        turnEnd = .now() + LoopTurns.longest
         links.follow(map)
         let all = layout.partitions.filter { isHere($0) }
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
@@ -271,7 +269,6 @@ final class PartitionHost {
     /// Takes what replicas of another node tell those of this loop.
     func receive(_ messages: [PartitionMessage], from sender: NodeID) {
         guard !isEnding else { return }
-        turnEnd = .now() + LoopTurns.longest
         for one in messages {
             byID[one.partition]?.receive(one.message, from: sender)
         }
@@ -459,7 +456,6 @@ final class PartitionHost {
     private func submitted(_ tickets: LogFeed.Tickets, _ result: Result<Void, LogError>) {
         switch result {
         case .success:
-            turnEnd = .now() + LoopTurns.longest
             for (partition, ticket) in tickets {
                 byID[partition]?.becameDurable(ticket)
             }

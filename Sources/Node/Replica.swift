@@ -17,7 +17,9 @@ final class Replica {
     private static let storeRetry = TimeAmount.milliseconds(250)
     /// Entries whose effects are written to the store together.
     private static let largestBatch = 256
-    /// Entries that a secondary may have to apply; more are not taken until it has.
+    /// Entries behind which a secondary's turn comes like a primary's: should it become one, all must be applied first.
+    private static let largestBacklog = 2_048
+    /// Entries that a secondary may have to apply at all; more are not taken until it has.
     private static let largestUnapplied = 262_144
     private static let largestUnappliedBytes = 128 << 20
 
@@ -199,7 +201,7 @@ final class Replica {
         switch effect {
         case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket: ticket)
         case .send(let message, let peer): host.send(message, of: partition.id, to: peer)
-        case .commit: if isApplyingDue { applyCommitted(until: host.turnEnd) }
+        case .commit: if isApplyingDue { scheduleApplying() }
         case .learn(let configuration): host.learn(configuration, of: partition.id)
         case .propose(let configuration, let reason):
             host.propose(configuration, for: partition.id, because: "\(reason)")
@@ -348,12 +350,28 @@ final class Replica {
         isPrimary || state.committed >= partition.appliedIndex + LogIndex(Replica.largestBatch)
     }
 
-    /// Applies what is committed, for as long as that may take.
-    func applyCommitted(until end: NIODeadline) {
-        // What waited as a secondary's goes on at once where this has become the primary.
-        guard failure == nil, !isInstalling, !isStalled, !scheduled.urgent, isPrimary || !scheduled.background else {
-            return
+    /// Applies what nobody waits for, and takes up what could not enter the log. To be called now and then.
+    func applyWaiting() {
+        guard unapplied.first(upTo: state.committed) == nil else { return scheduleApplying() }
+        guard failure == nil, !isInstalling, !isStalled else { return }
+        beginServing()
+        continueDeletions()
+    }
+
+    private func scheduleApplying() {
+        let isUrgent = isPrimary || unapplied.count >= Replica.largestBacklog
+        // What waits as a secondary's does not hold up a primary.
+        guard !scheduled.urgent, isUrgent || !scheduled.background else { return }
+        if isUrgent { scheduled.urgent = true } else { scheduled.background = true }
+        host.turns.add(isUrgent: isUrgent) { end in
+            if isUrgent { self.scheduled.urgent = false } else { self.scheduled.background = false }
+            self.applyCommitted(until: end)
         }
+    }
+
+    /// Applies what is committed, for as long as that may take.
+    private func applyCommitted(until end: NIODeadline) {
+        guard failure == nil, !isInstalling, !isStalled else { return }
         while let next = unapplied.first(upTo: state.committed) {
             if NIODeadline.now() >= end {
                 if commitStaged() { scheduleApplying() }
@@ -375,15 +393,6 @@ final class Replica {
         guard commitStaged() else { return }
         beginServing()
         continueDeletions()
-    }
-
-    private func scheduleApplying() {
-        let isUrgent = isPrimary
-        if isUrgent { scheduled.urgent = true } else { scheduled.background = true }
-        host.turns.add(isUrgent: isUrgent) { end in
-            if isUrgent { self.scheduled.urgent = false } else { self.scheduled.background = false }
-            self.applyCommitted(until: end)
-        }
     }
 
     /// Writes what is staged to the store, and answers what each entry came to.
@@ -445,7 +454,7 @@ final class Replica {
         isStalled = false
         guard commitStaged() else { return }
         host.storeIsFull(nil, for: partition.id)
-        applyCommitted(until: .now() + LoopTurns.longest)
+        scheduleApplying()
     }
 
     /// Takes up deletions that are not complete, those of earlier runs and primaries too.
