@@ -11,15 +11,26 @@ package final class LoopTurns {
     static let longest = TimeAmount.milliseconds(1)
     /// Not at once: that would be before the loop looks.
     private static let pause = TimeAmount.microseconds(10)
-    /// What pieces that nobody waits for get of a turn at least.
+    /// The longest pause between two looks whether the loop has read.
+    private static let longestPause = TimeAmount.milliseconds(1)
+    /// What pieces that nobody waits for get of a turn at least, and what those that are far behind get.
     private static let leastBackground = TimeAmount.microseconds(250)
+    private static let leastBehind = TimeAmount.microseconds(500)
+
+    /// Whether somebody waits for a piece.
+    package enum Urgency: Int, Hashable, Sendable {
+        case awaited
+        /// Nobody does, but there is so much to do that somebody may have to.
+        case behind
+        case background
+    }
 
     package typealias Piece = (_ end: NIODeadline) -> Void
 
     private let eventLoop: any EventLoop
     private let tick: () -> UInt64
-    /// Pieces that somebody waits for.
-    private var urgent: Deque<Piece> = []
+    private var awaited: Deque<Piece> = []
+    private var behind: Deque<Piece> = []
     private var background: Deque<Piece> = []
     private var isScheduled = false
     private var lastTick: UInt64?
@@ -33,13 +44,13 @@ package final class LoopTurns {
     /// Adds a piece behind those that wait. Whoever adds one adds no other of its kind before it has been run.
     ///
     /// - Parameters:
-    ///   - isUrgent: whether somebody waits for it: it goes before those that nobody waits for.
+    ///   - urgency: what somebody waits for goes first.
     ///   - piece: is told when it must end.
-    package func add(isUrgent: Bool, _ piece: @escaping Piece) {
-        if isUrgent {
-            urgent.append(piece)
-        } else {
-            background.append(piece)
+    package func add(_ urgency: Urgency, _ piece: @escaping Piece) {
+        switch urgency {
+        case .awaited: awaited.append(piece)
+        case .behind: behind.append(piece)
+        case .background: background.append(piece)
         }
         schedule()
     }
@@ -47,25 +58,32 @@ package final class LoopTurns {
     private func schedule() {
         guard !isScheduled else { return }
         isScheduled = true
-        guard tick() != lastTick else { return scheduleForNextTick() }
-        // Behind what this tick's input leads to: its messages and log records go out before anything long begins.
+        guard tick() != lastTick else { return scheduleForNextTick(after: LoopTurns.pause) }
+        // Behind what this tick's input has already led to, most of which hands messages and log records on.
         eventLoop.assumeIsolated().execute {
             self.eventLoop.assumeIsolated().execute { self.run() }
         }
     }
 
-    private func scheduleForNextTick() {
-        eventLoop.assumeIsolated().scheduleTask(in: LoopTurns.pause) { self.run() }
+    private func scheduleForNextTick(after pause: TimeAmount) {
+        eventLoop.assumeIsolated().scheduleTask(in: pause) { self.run(after: pause) }
     }
 
-    private func run() {
-        guard tick() != lastTick else { return scheduleForNextTick() }
+    /// - Parameter pause: how long it was put off. Longer each time: a tick in which it is due again and again never ends.
+    private func run(after pause: TimeAmount = LoopTurns.pause) {
+        guard tick() != lastTick else {
+            return scheduleForNextTick(after: min(LoopTurns.longestPause, pause * 2))
+        }
         lastTick = tick()
         isScheduled = false
         let end = NIODeadline.now() + LoopTurns.longest
-        run(urgent.count, until: background.isEmpty ? end : end - LoopTurns.leastBackground) { urgent.popFirst() }
-        run(background.count, until: max(end, .now() + LoopTurns.leastBackground)) { background.popFirst() }
-        if !urgent.isEmpty || !background.isEmpty { schedule() }
+        var least = background.isEmpty ? TimeAmount.zero : LoopTurns.leastBackground
+        if !behind.isEmpty { least = LoopTurns.leastBehind }
+        run(awaited.count, until: end - least) { awaited.popFirst() }
+        let rest = max(end, .now() + least)
+        run(behind.count, until: rest) { behind.popFirst() }
+        run(background.count, until: rest) { background.popFirst() }
+        if !awaited.isEmpty || !behind.isEmpty || !background.isEmpty { schedule() }
     }
 
     /// Runs pieces that wait now, the first of them whatever the time is.

@@ -17,7 +17,7 @@ final class Replica {
     private static let storeRetry = TimeAmount.milliseconds(250)
     /// Entries whose effects are written to the store together.
     private static let largestBatch = 256
-    /// Entries behind which a secondary's turn comes like a primary's: should it become one, all must be applied first.
+    /// Entries from which a secondary is far behind: should it become the primary, all of them must be applied first.
     private static let largestBacklog = 2_048
     /// Entries that a secondary may have to apply at all; more are not taken until it has.
     private static let largestUnapplied = 262_144
@@ -41,8 +41,7 @@ final class Replica {
     private var stamp: EntryStamp?
     /// The beginning of the leadership in which this replica serves; nil where it does not.
     private var servingSince: LogIndex?
-    /// Whether a piece of applying waits for its turn: one that somebody waits for, or one that nobody does.
-    private var scheduled: (urgent: Bool, background: Bool) = (false, false)
+    private var scheduled: Set<LoopTurns.Urgency> = []
     /// Entries that are applied to what is in memory, and not in the store.
     private var staged = UnappliedEntries()
     /// Whether the store has no space for them.
@@ -126,7 +125,7 @@ final class Replica {
         continueDeletions()
     }
 
-    /// Nobody knows what becomes of what is in the log and not committed; what is not in the log yet was not done.
+    /// Nobody knows what becomes of what is in the log and not committed; what is, is answered when it is applied.
     private func endServing() {
         if isServing { host.endedServing(partition.id) }
         servingSince = nil
@@ -134,7 +133,7 @@ final class Replica {
         deletionsUnderWay = []
         let unentered = unsubmitted
         unsubmitted = []
-        let waiting = staged.disown(behind: 0) + unapplied.disown(behind: 0)
+        let waiting = staged.disown(behind: 0) + unapplied.disown(behind: state.committed)
         abandon(waiting, .refused(Requests.unknownOutcome))
         abandon(unentered.map(\.origin), .notServed)
         requests.giveUpAll(.notServed)
@@ -280,7 +279,7 @@ final class Replica {
 
     func beginInstalling() {
         isInstalling = true
-        unapplied.removeAll()
+        abandon(unapplied.removeAll(behind: 0), .refused(Requests.unknownOutcome))
     }
 
     func install(_ partition: Partition) {
@@ -359,12 +358,13 @@ final class Replica {
     }
 
     private func scheduleApplying() {
-        let isUrgent = isPrimary || unapplied.count >= Replica.largestBacklog
+        let whenNobodyWaits: LoopTurns.Urgency = unapplied.count < Replica.largestBacklog ? .background : .behind
+        let urgency = isPrimary ? .awaited : whenNobodyWaits
         // What waits as a secondary's does not hold up a primary.
-        guard !scheduled.urgent, isUrgent || !scheduled.background else { return }
-        if isUrgent { scheduled.urgent = true } else { scheduled.background = true }
-        host.turns.add(isUrgent: isUrgent) { end in
-            if isUrgent { self.scheduled.urgent = false } else { self.scheduled.background = false }
+        guard !scheduled.contains(where: { $0.rawValue <= urgency.rawValue }) else { return }
+        scheduled.insert(urgency)
+        host.turns.add(urgency) { end in
+            self.scheduled.remove(urgency)
             self.applyCommitted(until: end)
         }
     }

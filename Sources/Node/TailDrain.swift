@@ -42,6 +42,6 @@ final class TailDrain {
             return host.tailsNotDrained(replica.partition.id, error)
         }
         isDraining = true
-        host.turns.add(isUrgent: false) { _ in self.drainNextSlice() }
+        host.turns.add(.background) { _ in self.drainNextSlice() }
     }
 }

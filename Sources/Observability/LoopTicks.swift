@@ -3,8 +3,8 @@ package import NIOCore
 package import NIOPosix
 internal import Synchronization
 
-/// Counts how often event loops have looked for input and output, and times what they do in between: nothing is read
-/// meanwhile. Any thread.
+/// Counts how often event loops have looked for input and output, and times the tasks that they run in between: nothing is
+/// read meanwhile. Any thread.
 package final class LoopTicks: NIOEventLoopMetricsDelegate {
     private let counts = Mutex<[ObjectIdentifier: UInt64]>([:])
     private let time = Timer(label: "loop.tick.seconds")

@@ -11,8 +11,8 @@ import Testing
         var done: [String] = []
         private(set) lazy var turns = LoopTurns(eventLoop: loop) { [unowned self] in self.tick }
 
-        func add(_ name: String, isUrgent: Bool, _ body: @escaping (NIODeadline) -> Void = { _ in }) {
-            turns.add(isUrgent: isUrgent) { end in
+        func add(_ name: String, _ urgency: LoopTurns.Urgency, _ body: @escaping (NIODeadline) -> Void = { _ in }) {
+            turns.add(urgency) { end in
                 self.done.append(name)
                 body(end)
             }
@@ -34,16 +34,16 @@ import Testing
 
     @Test func whatSomebodyWaitsForGoesFirst() {
         let bench = Bench()
-        bench.add("background", isUrgent: false)
-        bench.add("urgent", isUrgent: true)
+        bench.add("background", .background)
+        bench.add("awaited", .awaited)
         bench.runTick()
-        #expect(bench.done == ["urgent", "background"])
+        #expect(bench.done == ["awaited", "background"])
     }
 
     @Test func theLoopLooksForInputBetweenTwoTurns() {
         let bench = Bench()
         func again(_ left: Int) {
-            bench.add("\(left)", isUrgent: true) { _ in if left > 0 { again(left - 1) } }
+            bench.add("\(left)", .awaited) { _ in if left > 0 { again(left - 1) } }
         }
         again(3)
         bench.runTick()
@@ -60,7 +60,7 @@ import Testing
     @Test func whatATickLeadsToGoesBeforeATurn() {
         let bench = Bench()
         bench.loop.execute {
-            bench.add("turn", isUrgent: true)
+            bench.add("turn", .awaited)
             bench.loop.execute { bench.done.append("message") }
         }
         bench.runTick()
@@ -73,15 +73,14 @@ import Testing
             while NIODeadline.now() < end {}
         }
         for number in 0..<3 {
-            bench.add("urgent \(number)", isUrgent: true, spin)
-            bench.add("background \(number)", isUrgent: false, spin)
+            bench.add("awaited \(number)", .awaited, spin)
+            bench.add("behind \(number)", .behind, spin)
+            bench.add("background \(number)", .background, spin)
         }
         bench.runTick()
-        #expect(bench.done == ["urgent 0", "background 0"])
+        #expect(bench.done == ["awaited 0", "behind 0", "background 0"])
         bench.nextTick()
         bench.nextTick()
-        #expect(
-            bench.done == ["urgent 0", "background 0", "urgent 1", "background 1", "urgent 2", "background 2"]
-        )
+        #expect(bench.done == (0..<3).flatMap { ["awaited \($0)", "behind \($0)", "background \($0)"] })
     }
 }
