@@ -339,7 +339,7 @@ def checksum_offset(data):
 
 
 def test_the_odd_replica_is_rebuilt(own):
-    cluster, _, _, _ = filled(own(replicas=3, partitions=2), 12, tweets=400)
+    cluster, client, users, _ = filled(own(replicas=3, partitions=2), 12, tweets=400)
     cluster.stop("node2")
     store = cluster.directory / "node2" / "store"
     meta = bytearray.fromhex(ldb(store, "--hex", "get", "0x000001").removeprefix("0x"))
