@@ -35,7 +35,7 @@ final class Comparison {
 
     /// Asks the secondaries of a primary. To be called now and then.
     func begin() {
-        guard replica.isServing, replica.failure == nil, !replica.isStalled else { return }
+        guard replica.isServing, replica.failure == nil, !replica.applier.isStalled else { return }
         let partition = replica.partition
         let (nodes, index) = (replica.state.configuration.secondaries, partition.appliedIndex)
         guard !nodes.isEmpty else { return }

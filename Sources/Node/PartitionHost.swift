@@ -91,7 +91,7 @@ final class PartitionHost {
     }
 
     /// What may not hold up this loop's requests.
-    private(set) lazy var turns = LoopTurns(eventLoop: eventLoop) { [ticks = resources.ticks, eventLoop] in
+    private(set) lazy var turns = LoopTurns(eventLoop: eventLoop) { [ticks = resources.loops.ticks, eventLoop] in
         ticks.count(of: eventLoop)
     }
     private lazy var feed = LogFeed(eventLoop: eventLoop, log: log) { [unowned self] tickets, result in
@@ -153,7 +153,7 @@ final class PartitionHost {
             replica.requests.releaseExpiredWaiters(now: now)
             if replica.state.isLeaving != wantsToLeave { replica.handle(.leave(wantsToLeave)) }
             replica.handle(.tick)
-            replica.applyWaiting()
+            replica.applier.applyWaiting()
         }
         updateWants()
         courier.notice()

@@ -13,16 +13,6 @@ internal import Replication
 ///
 /// Confined to its host's event loop.
 final class Replica {
-    /// How often a partition tries again to write to a full store.
-    private static let storeRetry = TimeAmount.milliseconds(250)
-    /// Entries whose effects are written to the store together.
-    private static let largestBatch = 256
-    /// Entries from which a secondary is far behind: should it become the primary, all of them must be applied first.
-    private static let largestBacklog = 2_048
-    /// Entries that a secondary may have to apply at all; more are not taken until it has.
-    private static let largestUnapplied = 262_144
-    private static let largestUnappliedBytes = 128 << 20
-
     private(set) var partition: Partition
     private let host: PartitionHost
     private let limit: Int
@@ -31,7 +21,7 @@ final class Replica {
     private(set) lazy var comparison = Comparison(replica: self, host: host)
     private(set) lazy var tails = TailDrain(replica: self, host: host)
     private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
-    private var unapplied = UnappliedEntries()
+    private(set) lazy var applier = EntryApplier(replica: self, host: host)
     /// What enters the log at the end of this turn of the loop.
     private var unsubmitted: [(entry: LogEntry, payload: [UInt8], origin: Origin)] = []
     /// What is being submitted, to be found again when it is to be persisted.
@@ -41,11 +31,6 @@ final class Replica {
     private var stamp: EntryStamp?
     /// The beginning of the leadership in which this replica serves; nil where it does not.
     private var servingSince: LogIndex?
-    private var scheduled: Set<LoopTurns.Urgency> = []
-    /// Entries that are applied to what is in memory, and not in the store.
-    private var staged = UnappliedEntries()
-    /// Whether the store has no space for them.
-    private(set) var isStalled = false
     private var deletionsUnderWay: Set<UserID> = []
     /// The last index that the log notes as committed.
     private var notedCommitted: LogIndex
@@ -68,7 +53,7 @@ final class Replica {
         self.limit = limit
         notedCommitted = partition.appliedIndex
         for entry in uncommitted {
-            unapplied.append(
+            applier.append(
                 UnappliedEntry(
                     epoch: entry.epoch,
                     index: entry.index,
@@ -80,7 +65,7 @@ final class Replica {
         }
     }
 
-    var unappliedCount: Int { unapplied.count + unsubmitted.count }
+    var unappliedCount: Int { applier.count + unsubmitted.count }
     /// What must be answered before the node ends.
     var waitingCount: Int { servingSince == nil ? 0 : unappliedCount + requests.waitingCount }
 
@@ -97,6 +82,8 @@ final class Replica {
         return state.mayWrite(now: MonotonicClock.now(), leases: host.leases.table)
     }
 
+    /// Whether this replica leads its partition, or is about to.
+    var isPrimary: Bool { state.beginning != nil }
     /// Whether this replica leads its partition and has applied all that was there before it did.
     var isServing: Bool { servingSince != nil }
 
@@ -109,7 +96,7 @@ final class Replica {
 
     /// Why nothing may enter the log now; nil where it may.
     var writeRefusal: RequestOutcome? {
-        if isStalled { return .refused(.unavailable("partition \(partition.id): the node's disk is full")) }
+        if applier.isStalled { return .refused(.unavailable("partition \(partition.id): the node's disk is full")) }
         if let refusal = unavailability ?? host.logRefusal { return .refused(refusal) }
         if mayWrite { return nil }
         return mayRead && state.isBehind
@@ -133,20 +120,9 @@ final class Replica {
         deletionsUnderWay = []
         let unentered = unsubmitted
         unsubmitted = []
-        let waiting = staged.disown(behind: 0) + unapplied.disown(behind: state.committed)
-        abandon(waiting, .refused(Requests.unknownOutcome))
-        abandon(unentered.map(\.origin), .notServed)
+        applier.disownUncommitted()
+        requests.abandon(unentered.map(\.origin), .notServed)
         requests.giveUpAll(.notServed)
-    }
-
-    private func abandon(_ origins: some Sequence<Origin>, _ outcome: RequestOutcome) {
-        for origin in origins {
-            switch origin {
-            case .write(let write): requests.answer(write, outcome)
-            case .mail(let completion): completion(nil)
-            case .own: break
-            }
-        }
     }
 
     // MARK: The protocol
@@ -192,15 +168,14 @@ final class Replica {
         guard append.entries.contains(where: { !$0.payload.isEmpty && $0.index > state.lastIndex }) else {
             return false
         }
-        return isStalled || host.logRefusal != nil || unapplied.count >= Replica.largestUnapplied
-            || unapplied.bytes >= Replica.largestUnappliedBytes
+        return applier.isStalled || applier.isFull || host.logRefusal != nil
     }
 
     private func perform(_ effect: ReplicaState.Effect) {
         switch effect {
         case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket: ticket)
         case .send(let message, let peer): host.send(message, of: partition.id, to: peer)
-        case .commit: if isApplyingDue { scheduleApplying() }
+        case .commit: applier.noteCommitted()
         case .learn(let configuration): host.learn(configuration, of: partition.id)
         case .propose(let configuration, let reason):
             host.propose(configuration, for: partition.id, because: "\(reason)")
@@ -221,7 +196,7 @@ final class Replica {
     private func persist(_ entries: [ReplicatedEntry], after: LogIndex, ticket: UInt64) {
         let known = submitting
         submitting = []
-        abandon(unapplied.removeAll(behind: after), .refused(Requests.unknownOutcome))
+        applier.truncate(behind: after)
         for (position, entry) in entries.enumerated() {
             // What this replica has just submitted need not be decoded again.
             var (command, origin): (LogEntry?, Origin) = (nil, .own)
@@ -234,7 +209,7 @@ final class Replica {
                     return stop(error)
                 }
             }
-            unapplied.append(
+            applier.append(
                 UnappliedEntry(
                     epoch: entry.epoch,
                     index: entry.index,
@@ -271,7 +246,7 @@ final class Replica {
 
     /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
     func mayInstall(_ page: SnapshotPage) -> Bool {
-        failure == nil && !isInstalling && !isStalled && !state.isMember
+        failure == nil && !isInstalling && !applier.isStalled && !state.isMember
             && state.configuration.epoch == page.epoch
             && state.configuration.primary == page.sender && page.index > partition.appliedIndex
             && page.index > state.committed && page.index >= state.acknowledged
@@ -279,7 +254,7 @@ final class Replica {
 
     func beginInstalling() {
         isInstalling = true
-        abandon(unapplied.removeAll(behind: 0), .refused(Requests.unknownOutcome))
+        applier.truncate(behind: 0)
     }
 
     func install(_ partition: Partition) {
@@ -299,7 +274,7 @@ final class Replica {
     /// Lets a command enter the log, at the end of this turn of the loop.
     func append(_ command: Command, _ origin: Origin) {
         guard let entry = stamp?.entry(command, now: host.clock.now()) else {
-            return abandon([origin], .notServed)
+            return requests.abandon([origin], .notServed)
         }
         unsubmitted.append((entry, entry.encoded(), origin))
         guard !isSubmitScheduled else { return }
@@ -316,7 +291,7 @@ final class Replica {
         // Where they were not taken, they were not done.
         let untaken = submitting
         submitting = []
-        abandon(untaken.map(\.origin), .notServed)
+        requests.abandon(untaken.map(\.origin), .notServed)
     }
 
     /// The log holds everything up to a ticket durably.
@@ -328,7 +303,7 @@ final class Replica {
     /// takes nothing more; reads go on where nobody else takes this replica's place.
     func logFailed() {
         handle(.logFailed)
-        abandon(unapplied.disown(behind: state.committed), .refused(Requests.unknownOutcome))
+        applier.disownUncommitted()
     }
 
     /// Notes in the log how far destinations have taken this partition's letters.
@@ -342,88 +317,14 @@ final class Replica {
 
     // MARK: Applying
 
-    private var isPrimary: Bool { state.beginning != nil }
-
-    /// Whether what is committed is to be applied at once. Nobody waits for a secondary: many entries together cost it less.
-    private var isApplyingDue: Bool {
-        isPrimary || state.committed >= partition.appliedIndex + LogIndex(Replica.largestBatch)
-    }
-
-    /// Applies what nobody waits for, and takes up what could not enter the log. To be called now and then.
-    func applyWaiting() {
-        guard unapplied.first(upTo: state.committed) == nil else { return scheduleApplying() }
-        guard failure == nil, !isInstalling, !isStalled else { return }
+    /// All that is committed is applied.
+    func caughtUp() {
         beginServing()
         continueDeletions()
     }
 
-    private func scheduleApplying() {
-        let whenNobodyWaits: LoopTurns.Urgency = unapplied.count < Replica.largestBacklog ? .background : .behind
-        let urgency = isPrimary ? .awaited : whenNobodyWaits
-        // What waits as a secondary's does not hold up a primary.
-        guard !scheduled.contains(where: { $0.rawValue <= urgency.rawValue }) else { return }
-        scheduled.insert(urgency)
-        host.turns.add(urgency) { end in
-            self.scheduled.remove(urgency)
-            self.applyCommitted(until: end)
-        }
-    }
-
-    /// Applies what is committed, for as long as that may take.
-    private func applyCommitted(until end: NIODeadline) {
-        guard failure == nil, !isInstalling, !isStalled else { return }
-        while let next = unapplied.first(upTo: state.committed) {
-            if NIODeadline.now() >= end {
-                if commitStaged() { scheduleApplying() }
-                return
-            }
-            if staged.count == Replica.largestBatch || !partition.takes(next.entry) {
-                guard commitStaged() else { return }
-                // Answers may have changed what is next.
-                continue
-            }
-            unapplied.removeFirst()
-            staged.append(next)
-            let isStaged: Void? = attempt { () throws(PartitionFailure) in
-                try partition.stage(next.entry, at: next.index, epoch: next.epoch)
-            }
-            guard isStaged != nil else { return }
-            comparison.noteApplied()
-        }
-        guard commitStaged() else { return }
-        beginServing()
-        continueDeletions()
-    }
-
-    /// Writes what is staged to the store, and answers what each entry came to.
-    ///
-    /// - Returns: false where it has no effect yet: the store is full, or the partition has stopped.
-    private func commitStaged() -> Bool {
-        let all: [Applied]
-        do throws(PartitionFailure) {
-            all = try partition.commit()
-        } catch {
-            if error.isOutOfSpace {
-                stall(error)
-            } else {
-                stop(error)
-            }
-            return false
-        }
-        let entries = staged
-        staged.removeAll()
-        guard all.count == entries.count else {
-            abandon(entries.origins, .refused(Requests.unknownOutcome))
-            stop(.broken("\(entries.count) entries came to \(all.count) outcomes"))
-            return false
-        }
-        for (entry, applied) in zip(entries, all) {
-            finish(entry, applied)
-        }
-        return failure == nil
-    }
-
-    private func finish(_ entry: UnappliedEntry, _ applied: Applied) {
+    /// Answers who waits for an entry that is applied.
+    func finish(_ entry: UnappliedEntry, _ applied: Applied) {
         for settled in applied.settled {
             requests.release(settled)
         }
@@ -434,27 +335,6 @@ final class Replica {
         case (.own, _): break
         }
         if case .continueDeletion(let user) = entry.entry?.command { deletionsUnderWay.remove(user) }
-    }
-
-    /// The store has no space for what is staged. It and what is behind it will take effect when there is space again;
-    /// nobody is kept waiting for that, least of all reads behind them.
-    private func stall(_ error: PartitionFailure) {
-        isStalled = true
-        let waiting = staged.releaseWriters() + unapplied.releaseWriters()
-        host.storeIsFull(error.description, for: partition.id)
-        host.eventLoop.assumeIsolated().scheduleTask(in: Replica.storeRetry) { self.resumeStalled() }
-        for write in waiting {
-            requests.answer(write, .refused(Requests.unknownOutcome))
-        }
-    }
-
-    /// Tries again to write what the store had no space for.
-    private func resumeStalled() {
-        guard failure == nil, !isInstalling, isStalled else { return }
-        isStalled = false
-        guard commitStaged() else { return }
-        host.storeIsFull(nil, for: partition.id)
-        scheduleApplying()
     }
 
     /// Takes up deletions that are not complete, those of earlier runs and primaries too.
@@ -486,13 +366,9 @@ final class Replica {
         host.partitionStopped(partition.id, error)
         // Not within this event: it may be one of the state machine's own effects.
         host.eventLoop.assumeIsolated().execute { self.handle(.logFailed) }
-        if isStalled { host.storeIsFull(nil, for: partition.id) }
-        let abandoned = staged.origins + unapplied.origins + unsubmitted.map(\.origin)
-        staged.removeAll()
-        isStalled = false
-        unapplied.removeAll()
+        let abandoned = applier.giveUp() + unsubmitted.map(\.origin)
         unsubmitted = []
-        abandon(abandoned, .refused(Requests.unknownOutcome))
+        requests.abandon(abandoned, .refused(Requests.unknownOutcome))
         requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))
         comparison.giveUp()
         servingSince = nil

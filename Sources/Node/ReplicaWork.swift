@@ -1,8 +1,8 @@
-internal import Model
-internal import NIOCore
+package import Model
+package import NIOCore
 
 /// What a request to a partition came to.
-enum RequestOutcome {
+package enum RequestOutcome {
     case answered(Result<Answer, Refusal>)
     /// Nothing was done: this replica does not serve the partition now.
     case notServed
@@ -11,13 +11,27 @@ enum RequestOutcome {
 }
 
 /// A command of a front end, on its way.
-struct Write {
+package struct Write {
     let command: Command
     let actor: Actor
     let began: NIODeadline
     /// The term of `Requests` in which it came: it has no place in another one's lines.
-    let term: UInt64
+    package let term: UInt64
     let completion: (RequestOutcome) -> Void
+
+    package init(
+        command: Command,
+        actor: Actor,
+        began: NIODeadline,
+        term: UInt64,
+        completion: @escaping (RequestOutcome) -> Void
+    ) {
+        self.command = command
+        self.actor = actor
+        self.began = began
+        self.term = term
+        self.completion = completion
+    }
 }
 
 /// A query of a front end, on its way: each of its actors' earlier writes must be answered first.
@@ -29,7 +43,7 @@ struct Read {
 }
 
 /// Who is told what an entry came to.
-enum Origin {
+package enum Origin {
     case write(Write)
     case mail(([MailReceipt]?) -> Void)
     case own

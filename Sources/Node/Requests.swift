@@ -83,7 +83,7 @@ final class Requests {
     /// Finds out what the command needs to know of other partitions, then lets it enter the log.
     private func begin(_ write: Write) {
         // The outcome that a key remembers may not be in the store yet.
-        if replica.isStalled, let refusal = replica.writeRefusal { return giveUp(write, refusal) }
+        if replica.applier.isStalled, let refusal = replica.writeRefusal { return giveUp(write, refusal) }
         if case .createUser(let command) = write.command, isNameBeingCreated(command) {
             guard write.began + Requests.longestSettlement > .now() else {
                 return giveUp(write, .refused(.unavailable("username \(command.username) is being created")))
@@ -169,7 +169,7 @@ final class Requests {
 
     /// Whether the replica may answer reads that need not see the newest.
     private var mayReadBehind: Bool {
-        replica.failure == nil && !replica.isInstalling && !replica.isStalled
+        replica.failure == nil && !replica.isInstalling && !replica.applier.isStalled
             && replica.state.mayReadBehind(applied: partition.appliedIndex, now: MonotonicClock.now())
     }
 
@@ -229,6 +229,17 @@ final class Requests {
                 waiter.write,
                 .answered(waiter.fallback.map { .success($0) } ?? .failure(Requests.unknownOutcome))
             )
+        }
+    }
+
+    /// Tells those who wait for entries that these come to nothing here.
+    func abandon(_ origins: some Sequence<Origin>, _ outcome: RequestOutcome) {
+        for origin in origins {
+            switch origin {
+            case .write(let write): answer(write, outcome)
+            case .mail(let completion): completion(nil)
+            case .own: break
+            }
         }
     }
 

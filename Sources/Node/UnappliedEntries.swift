@@ -1,43 +1,53 @@
-internal import DequeModule
-internal import Model
+package import DequeModule
+package import Model
 
 /// An entry of the log whose effects the store does not have.
-struct UnappliedEntry {
+package struct UnappliedEntry {
     let epoch: UInt64
-    let index: LogIndex
+    package let index: LogIndex
     /// Nil where the entry only begins an epoch.
     let entry: LogEntry?
     /// Of its payload.
     let bytes: Int
     var origin: Origin
+
+    package init(epoch: UInt64, index: LogIndex, entry: LogEntry?, bytes: Int, origin: Origin) {
+        self.epoch = epoch
+        self.index = index
+        self.entry = entry
+        self.bytes = bytes
+        self.origin = origin
+    }
 }
 
 /// What a replica's log holds and its partition has not taken up, in order.
-struct UnappliedEntries: Sequence {
+package struct UnappliedEntries: Sequence {
     private var entries: Deque<UnappliedEntry> = []
     /// Of all payloads.
-    private(set) var bytes = 0
+    package private(set) var bytes = 0
 
-    var count: Int { entries.count }
-    func makeIterator() -> Deque<UnappliedEntry>.Iterator { entries.makeIterator() }
-    var origins: [Origin] { entries.map(\.origin) }
+    package init() {}
 
-    mutating func append(_ entry: UnappliedEntry) {
+    package var count: Int { entries.count }
+    package func makeIterator() -> Deque<UnappliedEntry>.Iterator { entries.makeIterator() }
+    package var origins: [Origin] { entries.map(\.origin) }
+
+    package mutating func append(_ entry: UnappliedEntry) {
         entries.append(entry)
         bytes += entry.bytes
     }
 
     /// The first entry, if it is none behind `last`.
-    func first(upTo last: LogIndex) -> UnappliedEntry? {
+    package func first(upTo last: LogIndex) -> UnappliedEntry? {
         entries.first.flatMap { $0.index <= last ? $0 : nil }
     }
 
-    mutating func removeFirst() {
+    package mutating func removeFirst() {
         bytes -= entries.removeFirst().bytes
     }
 
     /// - Returns: who waited for what was removed.
-    mutating func removeAll(behind last: LogIndex) -> [Origin] {
+    package mutating func removeAll(behind last: LogIndex) -> [Origin] {
         var removed: [Origin] = []
         while let entry = entries.last, entry.index > last {
             removed.append(entry.origin)
@@ -50,7 +60,7 @@ struct UnappliedEntries: Sequence {
     /// Nobody waits for entries behind `last` any more.
     ///
     /// - Returns: who did.
-    mutating func disown(behind last: LogIndex) -> [Origin] {
+    package mutating func disown(behind last: LogIndex) -> [Origin] {
         var disowned: [Origin] = []
         for position in entries.indices where entries[position].index > last {
             disowned.append(entries[position].origin)
@@ -62,7 +72,7 @@ struct UnappliedEntries: Sequence {
     /// No writer waits any more.
     ///
     /// - Returns: who did.
-    mutating func releaseWriters() -> [Write] {
+    package mutating func releaseWriters() -> [Write] {
         var writes: [Write] = []
         for position in entries.indices {
             guard case .write(let write) = entries[position].origin else { continue }
@@ -72,7 +82,7 @@ struct UnappliedEntries: Sequence {
         return writes
     }
 
-    mutating func removeAll() {
+    package mutating func removeAll() {
         entries = []
         bytes = 0
     }
