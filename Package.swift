@@ -151,7 +151,10 @@ let package = Package(
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", .nioCore]),
         tests(
             "NodeTests",
-            ["Log", "Model", "Node", "Partitions", "Randomness", "Replication", .nioCore, .nioEmbedded, .deque]
+            [
+                "Log", "Model", "Node", "Observability", "Partitions", "Randomness", "Replication", .nioCore,
+                .nioPosix, .nioEmbedded, .deque,
+            ]
         ),
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),

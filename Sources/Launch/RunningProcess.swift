@@ -13,9 +13,8 @@ package struct RunningProcess: Sendable {
     package let settings: ProcessSettings
     package let logger: Logger
     package let registry: PrometheusRegistry
-    package let group: MultiThreadedEventLoopGroup
-    /// Of the group's loops.
-    package let ticks: LoopTicks
+    package let loops: ObservedLoops
+    package var group: MultiThreadedEventLoopGroup { loops.group }
 
     /// - Parameter loops: event loop threads.
     package init(name: String, settings: ProcessSettings, loops: Int) {
@@ -30,8 +29,7 @@ package struct RunningProcess: Sendable {
         self.settings = settings
         self.registry = registry
         logger = Logger(label: name)
-        ticks = LoopTicks()
-        group = MultiThreadedEventLoopGroup(numberOfThreads: loops, metricsDelegate: ticks)
+        self.loops = ObservedLoops(threads: loops)
     }
 
     /// Opens the admin port, writes the ready file, and waits until the process is told to end.

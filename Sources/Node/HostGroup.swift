@@ -5,6 +5,7 @@ internal import Messages
 internal import Model
 internal import NIOConcurrencyHelpers
 internal import NIOCore
+internal import NIOPosix
 internal import Observability
 internal import Partitions
 internal import Placement
@@ -18,18 +19,14 @@ final class HostGroup: Sendable {
     private let loops: [any EventLoop]
     private let node: NodeID
     private let logger: Logger
-    /// What other threads are told of the partitions, as of the last report of each loop.
     /// Whether the node is about to end.
     private let leaving = NIOLockedValueBox(false)
     var isLeaving: Bool { leaving.withLockedValue { $0 } }
+    /// What other threads are told of the partitions, as of the last report of each loop.
     private let reports: NIOLockedValueBox<[Int: HostReport]>
 
-    init(
-        group: any EventLoopGroup,
-        resources: NodeResources,
-        recovery: Recovery.Result
-    ) async throws {
-        loops = Array(group.makeIterator())
+    init(resources: NodeResources, recovery: Recovery.Result) async throws {
+        loops = Array(resources.loops.group.makeIterator())
         node = resources.node
         hosts = NIOLockedValueBox([])
         reports = NIOLockedValueBox([:])

@@ -7,7 +7,7 @@ package import NIOCore
 /// before, and one that is scheduled for soon may be, where other tasks take longer than that. So turns ask whether there
 /// was a look since the last one. Confined to its event loop.
 package final class LoopTurns {
-    /// How long pieces may hold the loop, all together, before it reads again.
+    /// About how long pieces may hold the loop, all together, before it reads again: each ends by itself.
     static let longest = TimeAmount.milliseconds(1)
     /// Not at once: that would be before the loop looks.
     private static let pause = TimeAmount.microseconds(10)

@@ -10,6 +10,7 @@ struct NodeResources: Sendable {
     let settings: NodeSettings
     let node: NodeID
     let database: Database
+    let loops: ObservedLoops
     let log: GroupCommitLog
     let logReader: LogReader
     /// Where snapshots are written down before they are taken in.
@@ -20,7 +21,6 @@ struct NodeResources: Sendable {
     /// For what blocks.
     let threads: NIOThreadPool
     let metrics: NodeMetrics
-    let ticks: LoopTicks
     let problems: ProblemBoard
     let logger: Logger
 }

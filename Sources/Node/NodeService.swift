@@ -56,6 +56,7 @@ package struct NodeService {
             settings: settings,
             node: identity.node,
             database: database,
+            loops: process.loops,
             log: log,
             logReader: LogReader(fileSystem: LocalFileSystem(path: try directory.subdirectory("log"))),
             snapshotDirectory: try NodeService.emptied(try directory.subdirectory("snapshots")),
@@ -64,15 +65,10 @@ package struct NodeService {
             beacons: beacons,
             threads: threads,
             metrics: metrics,
-            ticks: process.ticks,
             problems: problems,
             logger: logger
         )
-        let hosts = try await HostGroup(
-            group: process.group,
-            resources: resources,
-            recovery: storage.recovery
-        )
+        let hosts = try await HostGroup(resources: resources, recovery: storage.recovery)
         let channel = try await FrameListener.bind(
             group: process.group,
             host: settings.listen.host,
