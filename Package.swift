@@ -87,8 +87,7 @@ let package = Package(
             [
                 "ClusterLinks", "Launch", "Log", "Messages", "Model", "Observability", "Partitions", "Placement",
                 "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers,
-                .nioCore,
-                .nioPosix,
+                .nioCore, .nioPosix,
             ]
         ),
         executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),
@@ -108,8 +107,7 @@ let package = Package(
             "rookery",
             [
                 "BulkLoad", "Client", "ClusterLinks", "Launch", "LoadGenerator", "Messages", "Model", "Placement",
-                "Settings",
-                "Wire", .arguments, .logging, .nioCore, .nioPosix,
+                "Settings", "Wire", .arguments, .logging, .nioCore, .nioPosix,
             ]
         ),
         library("TestSupport", ["Log"]),
@@ -117,8 +115,7 @@ let package = Package(
             "HostileInput",
             [
                 "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Replication", "Settings", "TestSupport",
-                "Wire",
-                .nioCore,
+                "Wire", .nioCore,
             ]
         ),
         .executableTarget(

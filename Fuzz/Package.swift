@@ -36,7 +36,7 @@ let package = Package(
         module("Log", ["CChecksum", "Model"]),
         module("Placement", ["Model"]),
         module("Replication", ["Model", "Placement", deque]),
-        module("Messages", ["Model", "Placement"]),
+        module("Messages", ["Model", "Placement", "Replication"]),
         module("Settings"),
         module("Wire", ["CChecksum", "Model", nioCore, nioPosix, logging]),
         module("Client", [deque, nioCore, nioPosix]),
