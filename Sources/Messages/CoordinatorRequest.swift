@@ -28,7 +28,10 @@ package struct NodeHealth: Hashable, Sendable {
     package let durability: String
     package let partitions: Int
     package let logBytes: UInt64
+    /// What the destinations have not taken yet.
     package let waitingLetters: UInt64
+    /// Committed entries that its replicas, secondaries mostly, have not applied yet.
+    package let unappliedEntries: UInt64
 
     package init(
         isReady: Bool,
@@ -36,7 +39,8 @@ package struct NodeHealth: Hashable, Sendable {
         durability: String,
         partitions: Int,
         logBytes: UInt64,
-        waitingLetters: UInt64
+        waitingLetters: UInt64,
+        unappliedEntries: UInt64
     ) {
         self.isReady = isReady
         self.problem = problem
@@ -44,6 +48,7 @@ package struct NodeHealth: Hashable, Sendable {
         self.partitions = partitions
         self.logBytes = logBytes
         self.waitingLetters = waitingLetters
+        self.unappliedEntries = unappliedEntries
     }
 }
 
@@ -168,6 +173,7 @@ extension NodeHealth: BinaryCodable {
         writer.writeCount(partitions)
         writer.writeVariable(logBytes)
         writer.writeVariable(waitingLetters)
+        writer.writeVariable(unappliedEntries)
     }
 
     package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
@@ -177,7 +183,8 @@ extension NodeHealth: BinaryCodable {
             durability: try reader.readString(),
             partitions: try reader.readSmall(),
             logBytes: try reader.readVariable(),
-            waitingLetters: try reader.readVariable()
+            waitingLetters: try reader.readVariable(),
+            unappliedEntries: try reader.readVariable()
         )
     }
 }

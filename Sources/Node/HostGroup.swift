@@ -71,6 +71,7 @@ final class HostGroup: Sendable {
     }
     /// Partitions that this node has no part in.
     var elsewhere: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.elsewhere) } }
+    var unappliedEntries: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.unappliedEntries } } }
     var waitingLetters: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.waitingLetters } } }
 
     /// Answers a request that came over the network.
@@ -224,6 +225,7 @@ struct HostReport: Sendable {
     /// How many are this node's to serve, and are not served yet.
     let unserved: Int
     let waitingLetters: UInt64
+    let unappliedEntries: UInt64
 }
 
 /// Collects a known number of values from any threads, then hands them out in order.

@@ -60,7 +60,8 @@ final class Membership: Sendable {
                     durability: settings.durabilityText,
                     partitions: hosts.partitionCount,
                     logBytes: log.size,
-                    waitingLetters: hosts.waitingLetters
+                    waitingLetters: hosts.waitingLetters,
+                    unappliedEntries: hosts.unappliedEntries
                 )
             }
         }.get()

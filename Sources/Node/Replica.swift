@@ -65,6 +65,8 @@ final class Replica {
         }
     }
 
+    /// Committed entries that the store does not have.
+    var unappliedEntries: UInt64 { state.committed - min(state.committed, partition.appliedIndex) }
     var unappliedCount: Int { applier.count + unsubmitted.count }
     /// What must be answered before the node ends.
     var waitingCount: Int { servingSince == nil ? 0 : unappliedCount + requests.waitingCount }

@@ -14,7 +14,8 @@ import Testing
         durability: "always",
         partitions: 0,
         logBytes: 0,
-        waitingLetters: 0
+        waitingLetters: 0,
+        unappliedEntries: 0
     )
 
     private var state = CoordinatorState(

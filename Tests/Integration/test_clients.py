@@ -203,6 +203,9 @@ def test_cluster_commands(shared):
     info = client.execute_command("CLUSTER.INFO")
     assert (info["state"], info["partitions"], info["durability"]) == ("ok", 16, "always")
     assert [node["name"] for node in client.execute_command("CLUSTER.NODES")] == ["node1", "node2", "node3"]
+    # What other tests have left is done in a moment, and said.
+    eventually(lambda: all(node["waitingLetters"] == node["unappliedEntries"] == 0
+                           for node in client.execute_command("CLUSTER.NODES")))
     partitions = client.execute_command("CLUSTER.PARTITIONS")
     assert {partition["primary"] for partition in partitions} == {"node1", "node2", "node3"}
 

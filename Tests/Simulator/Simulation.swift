@@ -26,7 +26,8 @@ package final class Simulation {
             durability: "always",
             partitions: 0,
             logBytes: 0,
-            waitingLetters: 0
+            waitingLetters: 0,
+            unappliedEntries: 0
         )
     }
 

@@ -7,6 +7,8 @@ package final class RookeryService: TimelineService {
     package let promise =
         "synced to disk before the acknowledgement; lists and texts on disk; all settings at their defaults"
     package let stream: CommandStream
+    /// From what a node's loops do to what the node says of it.
+    private static let longestToSay = Duration.milliseconds(500)
 
     package var loop: any EventLoop { stream.loop }
 
@@ -40,14 +42,18 @@ package final class RookeryService: TimelineService {
     }
 
     package func settle() async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < deadline {
+        let began = ContinuousClock.now
+        while ContinuousClock.now < began + .seconds(60) {
             let nodes = try await stream.ask(["CLUSTER.NODES"]).array ?? []
-            let waiting = nodes.reduce(0) { $0 + (Int($1["waitingLetters"]?.string ?? "") ?? 0) }
-            if waiting < 64, !nodes.isEmpty { return }
+            func sum(_ field: String) -> Int { nodes.reduce(0) { $0 + (Int($1[field]?.string ?? "") ?? 0) } }
+            // What a node has said before is not what it has to do now.
+            let oldest = nodes.map { Int($0["silentMilliseconds"]?.string ?? "") ?? .max }.max() ?? .max
+            let isNews = ContinuousClock.now - began > .milliseconds(oldest) + RookeryService.longestToSay
+            // What secondaries have put off would be the next stage's work.
+            if isNews, sum("waitingLetters") < 64, sum("unappliedEntries") < 1_024 { return }
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw ClientError.disconnected("mail was still waiting after a minute")
+        throw ClientError.disconnected("mail was still waiting, or entries were not applied, after a minute")
     }
 
     private static func words(_ operation: Operation) -> [String] {

@@ -71,6 +71,7 @@ enum ClusterCommands {
             ("durability", .bulk(health?.durability ?? "unknown")),
             ("logBytes", Replies.number(health?.logBytes ?? 0)),
             ("waitingLetters", Replies.number(health?.waitingLetters ?? 0)),
+            ("unappliedEntries", Replies.number(health?.unappliedEntries ?? 0)),
         ])
     }
 }

@@ -101,7 +101,10 @@ struct ClusterStatus: AsyncParsableCommand {
             print("\(field.padded(to: 18)) \(info[field]?.string ?? "-")")
         }
         print("")
-        let columns = ["name", "address", "primaries", "ready", "durability", "logBytes", "waitingLetters", "problem"]
+        let columns = [
+            "name", "address", "primaries", "ready", "durability", "logBytes", "waitingLetters", "unappliedEntries",
+            "problem",
+        ]
         let nodes = try await connection.ask(["CLUSTER.NODES"]).array ?? []
         printTable(columns, nodes.map { node in columns.map { node[$0]?.string ?? "-" } })
     }
