@@ -41,7 +41,7 @@ package final class Partition {
     private var settled: [Settled] = []
     private var mail = EntryMail()
     /// What entries came to that the store does not have yet.
-    private var staged: [Applied] = []
+    private(set) var staged: [Applied] = []
     /// Whether the store had no space for the staged entries.
     private(set) var isWaitingForSpace = false
     /// What happened since the partition was opened, for metrics and tests.

@@ -28,11 +28,12 @@ extension Partition {
         index > min(meta.appliedIndex, homeLists.drainedIndex)
     }
 
-    /// Takes an entry of the log while the partition is opened: applies it, or, where the store has its effects on the
-    /// truth, notes which home lists may lack it.
+    /// Takes an entry of the log while the partition is opened: stages it, or, where the store has its effects on the
+    /// truth, notes which home lists may lack it. Many entries are written to the store together, the last of them by
+    /// `finishReplay`.
     ///
     /// - Parameter entry: nil for one that begins an epoch.
-    /// - Returns: whether it was applied.
+    /// - Returns: whether the store lacked it.
     package func replay(
         _ entry: LogEntry?,
         at index: LogIndex,
@@ -41,8 +42,8 @@ extension Partition {
         replayed.last = index
         guard index <= meta.appliedIndex else {
             try restoreTails()
+            if staged.count == ReplayedEntries.largestBatch || !takes(entry) { _ = try commit() }
             try stage(entry, at: index, epoch: epoch)
-            _ = try commit()
             return true
         }
         guard let entry else { return false }
@@ -52,6 +53,7 @@ extension Partition {
 
     /// The log holds no more entries of this partition.
     package func finishReplay() throws(PartitionFailure) {
+        _ = try commit()
         if homeLists.drainedIndex < meta.appliedIndex, replayed.last < meta.appliedIndex {
             // A power failure with relaxed durability took entries from the log whose effects the store has: nobody
             // knows which lists lack them.
@@ -91,6 +93,9 @@ extension Partition {
 
 /// What replaying the log has found so far.
 struct ReplayedEntries {
+    /// Entries whose effects are written to the store together.
+    static let largestBatch = 256
+
     /// Authors of tweets that home lists had in their tails.
     var authors: Set<UserID> = []
     /// The last entry that the log holds.
