@@ -79,16 +79,16 @@ extension PartitionMap: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        clusterID = try reader.readFixed()
-        version = try reader.readVariable()
-        let factor = try reader.readVariable()
-        guard factor <= 64 else { throw .invalid("replication factor \(factor)") }
-        replicationFactor = Int(factor)
-        members = try reader.readArray(elementSize: 12) { reader throws(BinaryDecodingError) in try reader.read() }
-        configurations = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
-            try reader.read()
-        }
-        learners = try PartitionMap.readLearners(&reader)
+        self.init(
+            clusterID: try reader.readFixed(),
+            version: try reader.readVariable(),
+            replicationFactor: try reader.readReplicationFactor(),
+            members: try reader.readArray(elementSize: 12) { reader throws(BinaryDecodingError) in try reader.read() },
+            configurations: try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in
+                try reader.read()
+            },
+            learners: try PartitionMap.readLearners(&reader)
+        )
         guard configurations.isEmpty || layout != nil else {
             throw .invalid("partition count \(configurations.count)")
         }
@@ -118,13 +118,21 @@ extension PartitionMap.Configuration: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        epoch = try reader.readOrdinal()
-        primary = try reader.readOptional { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) }
-        secondaries = try reader.readNodes()
+        self.init(
+            epoch: try reader.readOrdinal(),
+            primary: try reader.readOptional { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) },
+            secondaries: try reader.readNodes()
+        )
     }
 }
 
 extension BinaryReader {
+    fileprivate mutating func readReplicationFactor() throws(BinaryDecodingError) -> Int {
+        let factor = try readVariable()
+        guard factor <= 64 else { throw .invalid("replication factor \(factor)") }
+        return Int(factor)
+    }
+
     fileprivate mutating func readNodes() throws(BinaryDecodingError) -> [NodeID] {
         try readArray(elementSize: 8) { reader throws(BinaryDecodingError) in NodeID(try reader.readFixed()) }
     }

@@ -67,10 +67,12 @@ extension BeaconReply: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        run = try reader.readFixed()
-        sentAt = try reader.readOrdinal()
-        session = try reader.readFixed()
-        covers = try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
+        self.init(
+            run: try reader.readFixed(),
+            sentAt: try reader.readOrdinal(),
+            session: try reader.readFixed(),
+            covers: try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in try reader.read() }
+        )
     }
 }
 
@@ -81,7 +83,6 @@ extension CoveredPartition: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        partition = try reader.readPartition()
-        epoch = try reader.readOrdinal()
+        self.init(partition: try reader.readPartition(), epoch: try reader.readOrdinal())
     }
 }

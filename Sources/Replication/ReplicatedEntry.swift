@@ -23,8 +23,10 @@ extension ReplicatedEntry: BinaryCodable {
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        epoch = try reader.readOrdinal()
-        index = try reader.readOrdinal()
-        payload = try reader.readBytes()
+        self.init(
+            epoch: try reader.readOrdinal(),
+            index: try reader.readOrdinal(),
+            payload: try reader.readBytes()
+        )
     }
 }
