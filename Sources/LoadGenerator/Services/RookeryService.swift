@@ -9,6 +9,8 @@ package final class RookeryService: TimelineService {
     package let stream: CommandStream
     /// From what a node's loops do to what the node says of it.
     private static let longestToSay = Duration.milliseconds(500)
+    /// Milliseconds.
+    private static let longestSilence = 3_000
 
     package var loop: any EventLoop { stream.loop }
 
@@ -43,17 +45,23 @@ package final class RookeryService: TimelineService {
 
     package func settle() async throws {
         let began = ContinuousClock.now
+        var waiting = "all nodes"
         while ContinuousClock.now < began + .seconds(60) {
             let nodes = try await stream.ask(["CLUSTER.NODES"]).array ?? []
-            func sum(_ field: String) -> Int { nodes.reduce(0) { $0 + (Int($1[field]?.string ?? "") ?? 0) } }
+            func number(_ field: String, _ node: Reply) -> Int? { Int(node[field]?.string ?? "") }
+            // Who has been silent for long is not waited for: others have its partitions.
+            let speaking = nodes.filter { number("silentMilliseconds", $0) ?? .max < RookeryService.longestSilence }
             // What a node has said before is not what it has to do now.
-            let oldest = nodes.map { Int($0["silentMilliseconds"]?.string ?? "") ?? .max }.max() ?? .max
+            let oldest = speaking.compactMap { number("silentMilliseconds", $0) }.max() ?? 0
             let isNews = ContinuousClock.now - began > .milliseconds(oldest) + RookeryService.longestToSay
+            let letters = speaking.reduce(0) { $0 + (number("waitingLetters", $1) ?? 0) }
             // What secondaries have put off would be the next stage's work.
-            if isNews, sum("waitingLetters") < 64, sum("unappliedEntries") < 1_024 { return }
+            let entries = speaking.reduce(0) { $0 + (number("unappliedEntries", $1) ?? 0) }
+            if isNews, !speaking.isEmpty, letters < 64, entries < 1_024 { return }
+            waiting = "\(letters) letters and \(entries) entries"
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw ClientError.disconnected("mail was still waiting, or entries were not applied, after a minute")
+        throw ClientError.disconnected("after a minute \(waiting) still wait")
     }
 
     private static func words(_ operation: Operation) -> [String] {

@@ -20,6 +20,7 @@ extension Workbench {
         let rate = Double(most.commands) / (clock.now - began).inSeconds
         report.add("most, until all is visible", rate, "posts/s")
         try await service.settle()
+        report.add("most, until all replicas have it", Double(most.commands) / (clock.now - began).inSeconds, "posts/s")
         for (share, name) in [(4.0, "a quarter of most"), (2.0, "half of most")] {
             say("posts: \(name)")
             async let visible = VisibilityProbe(graph: graph).run(service, seconds: seconds)
