@@ -11,8 +11,6 @@ internal import Replication
 final class EntryApplier {
     /// How often a partition tries again to write to a full store.
     private static let storeRetry = TimeAmount.milliseconds(250)
-    /// Entries whose effects are written to the store together.
-    private static let largestBatch = 256
     /// Entries from which a secondary is far behind: should it become the primary, all of them must be applied first.
     private static let largestBacklog = 2_048
     /// Entries that a secondary may have to apply at all; more are not taken until it has.
@@ -36,6 +34,11 @@ final class EntryApplier {
     }
 
     var count: Int { unapplied.count }
+    /// Committed entries that the store does not have.
+    var backlog: Int {
+        guard let first = unapplied.first(upTo: replica.state.committed) else { return staged.count }
+        return staged.count + min(unapplied.count, Int(replica.state.committed - first.index) + 1)
+    }
     var isFull: Bool {
         unapplied.count >= EntryApplier.largestUnapplied || unapplied.bytes >= EntryApplier.largestUnappliedBytes
     }
@@ -73,8 +76,8 @@ final class EntryApplier {
     // MARK: Turns
 
     /// To be called when more is committed. Nobody waits for a secondary: many entries together cost it less.
-    func noteCommitted() {
-        let due = replica.partition.appliedIndex + LogIndex(EntryApplier.largestBatch)
+    func moreIsCommitted() {
+        let due = replica.partition.appliedIndex + LogIndex(Partition.largestGroup)
         if replica.isPrimary || replica.state.committed >= due { scheduleTurn() }
     }
 
@@ -110,7 +113,7 @@ final class EntryApplier {
                 if commitStaged() { scheduleTurn() }
                 return
             }
-            if staged.count == EntryApplier.largestBatch || !replica.partition.takes(next.entry) {
+            if !replica.partition.takes(next.entry) {
                 guard commitStaged() else { return }
                 // Answers may have changed what is next.
                 continue
@@ -161,12 +164,10 @@ final class EntryApplier {
     /// nobody is kept waiting for that, least of all reads behind them.
     private func stall(_ error: PartitionFailure) {
         isStalled = true
-        let waiting = staged.releaseWriters() + unapplied.releaseWriters()
+        let waiting = staged.disown(behind: 0) + unapplied.disown(behind: 0)
         host.storeIsFull(error.description, for: replica.partition.id)
         host.eventLoop.assumeIsolated().scheduleTask(in: EntryApplier.storeRetry) { self.resumeStalled() }
-        for write in waiting {
-            replica.requests.answer(write, .refused(Requests.unknownOutcome))
-        }
+        replica.requests.abandon(waiting, .refused(Requests.unknownOutcome))
     }
 
     /// Tries again to write what the store had no space for.

@@ -190,7 +190,7 @@ final class PartitionHost {
                 waitingLetters: byID.values.reduce(0) { sum, replica in
                     sum + (replica.isServing ? UInt64(replica.partition.outbox.waitingCount) : 0)
                 },
-                unappliedEntries: byID.values.reduce(0) { $0 + $1.unappliedEntries }
+                unappliedEntries: byID.values.reduce(0) { $0 + UInt64($1.applier.backlog) }
             )
         )
     }

@@ -7,6 +7,9 @@ internal import Store
 
 /// Opening a node's log: what it holds beyond the store's state, and is known to be committed, is applied again.
 struct Recovery {
+    /// Bytes of entries that may wait in memory to be written to the store, in all partitions.
+    private static let largestStagedBytes = 16 << 20
+
     /// What was found.
     struct Result {
         let log: GroupCommitLog
@@ -32,6 +35,7 @@ struct Recovery {
         var partitions: [PartitionID: Recovering] = [:]
         var stopped: [PartitionID: PartitionFailure] = [:]
         var replayed = 0
+        var stagedBytes = 0
         let (writer, recovery) = try LogWriter.open(
             fileSystem: LocalFileSystem(path: try directory.subdirectory("log")),
             segmentBytes: settings.segmentBytes
@@ -56,12 +60,24 @@ struct Recovery {
                 defer { partitions[record.partition] = one }
                 let partition = one.partition
                 try one.log.take(record, applied: partition.appliedIndex) { entry throws(PartitionFailure) in
-                    if try replay(entry, in: partition) { replayed += 1 }
+                    guard try replay(entry, in: partition) else { return }
+                    replayed += 1
+                    stagedBytes += entry.payload.count
                 }
             } catch {
                 // A full disk concerns all partitions, and passes: the node is to be started again.
                 if error.isOutOfSpace { throw .inputOutput(error.description) }
                 stopped[record.partition] = error
+            }
+            guard stagedBytes >= Recovery.largestStagedBytes else { return }
+            stagedBytes = 0
+            for (id, one) in partitions where stopped[id] == nil {
+                do throws(PartitionFailure) {
+                    _ = try one.partition.commit()
+                } catch {
+                    if error.isOutOfSpace { throw .inputOutput(error.description) }
+                    stopped[id] = error
+                }
             }
         }
         var logs: [PartitionID: RecoveredLog] = [:]

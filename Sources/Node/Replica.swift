@@ -8,8 +8,8 @@ internal import Partitions
 internal import Placement
 internal import Replication
 
-/// One replica of a partition on this node: carries out what `ReplicaState` decides, applies what is committed, and while it
-/// is the primary takes commands and mail.
+/// One replica of a partition on this node: carries out what `ReplicaState` decides, and while it is the primary takes
+/// commands and mail.
 ///
 /// Confined to its host's event loop.
 final class Replica {
@@ -65,8 +65,6 @@ final class Replica {
         }
     }
 
-    /// Committed entries that the store does not have.
-    var unappliedEntries: UInt64 { state.committed - min(state.committed, partition.appliedIndex) }
     var unappliedCount: Int { applier.count + unsubmitted.count }
     /// What must be answered before the node ends.
     var waitingCount: Int { servingSince == nil ? 0 : unappliedCount + requests.waitingCount }
@@ -177,7 +175,7 @@ final class Replica {
         switch effect {
         case .persist(let entries, let after, let ticket): persist(entries, after: after, ticket: ticket)
         case .send(let message, let peer): host.send(message, of: partition.id, to: peer)
-        case .commit: applier.noteCommitted()
+        case .commit: applier.moreIsCommitted()
         case .learn(let configuration): host.learn(configuration, of: partition.id)
         case .propose(let configuration, let reason):
             host.propose(configuration, for: partition.id, because: "\(reason)")

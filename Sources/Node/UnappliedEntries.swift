@@ -69,19 +69,6 @@ package struct UnappliedEntries: Sequence {
         return disowned
     }
 
-    /// No writer waits any more.
-    ///
-    /// - Returns: who did.
-    package mutating func releaseWriters() -> [Write] {
-        var writes: [Write] = []
-        for position in entries.indices {
-            guard case .write(let write) = entries[position].origin else { continue }
-            writes.append(write)
-            entries[position].origin = .own
-        }
-        return writes
-    }
-
     package mutating func removeAll() {
         entries = []
         bytes = 0

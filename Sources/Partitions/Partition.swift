@@ -41,7 +41,7 @@ package final class Partition {
     private var settled: [Settled] = []
     private var mail = EntryMail()
     /// What entries came to that the store does not have yet.
-    private(set) var staged: [Applied] = []
+    private var staged: [Applied] = []
     /// Whether the store had no space for the staged entries.
     private(set) var isWaitingForSpace = false
     /// What happened since the partition was opened, for metrics and tests.
@@ -96,11 +96,15 @@ package final class Partition {
     /// Letters on their way to other partitions.
     package var outbox: Outbox { outboxStore }
 
-    /// Whether an entry may be staged now, or only behind a `commit`: it has to find in the store what those before it did, or
-    /// they have filled a list's tail, which is to be written before it grows.
+    /// Entries whose effects are written to the store together.
+    package static let largestGroup = 256
+
+    /// Whether an entry may be staged now, or only behind a `commit`: the group is full, it has to find in the store what
+    /// those before it did, or they have filled a list's tail, which is to be written before it grows.
     package func takes(_ entry: LogEntry?) -> Bool {
         if staged.isEmpty { return true }
-        return !(entry?.command.scansStore ?? false) && !authorLists.isWritingDue && !homeLists.isWritingDue
+        return staged.count < Partition.largestGroup && !(entry?.command.scansStore ?? false)
+            && !authorLists.isWritingDue && !homeLists.isWritingDue
     }
 
     /// Applies the next entry of the log to what is in memory. Reads are to wait for `commit`.

@@ -12,7 +12,7 @@ import time
 import pytest
 import redis
 
-from conftest import error_of, eventually, pages
+from conftest import error_of, eventually, fields, pages
 from social_model import SocialModel, assert_agrees
 
 HOUR = 3_600
@@ -293,6 +293,8 @@ def test_a_store_on_a_full_disk_refuses_writes_and_serves_reads(own, faults):
     assert refused and refused.startswith(("UNAVAILABLE partition", "TIMEOUT outcome unknown")), refused
     eventually(lambda: "the node's disk is full" in (error_of_or_none(client, "TWEET.POST", 1, "x", "KEY", "x") or ""))
     assert "store of partition" in cluster.readiness("node1")
+    eventually(lambda: [node for node in map(fields, client.execute_command("CLUSTER.NODES"))
+                        if int(node["unappliedEntries"]) > 0])
     # Reads go on, of lists that are there and of such that have to be computed.
     for user in users:
         shown = [int(tweet) for tweet in client.execute_command("TIMELINE.HOME", user, "COUNT", 200, "IDS")[1]]
@@ -316,6 +318,7 @@ def test_a_store_on_a_full_disk_refuses_writes_and_serves_reads(own, faults):
     reply = client.execute_command("TWEET.POST", 1, "x", "KEY", "x")
     model.post(int(reply), 1)
     assert_agrees(client, model)
+    eventually(lambda: [0] == [int(fields(node)["unappliedEntries"]) for node in client.execute_command("CLUSTER.NODES")])
     cluster.kill("node1")
     cluster.start("node1")
     assert_agrees(cluster.client(), model)

@@ -70,12 +70,12 @@ import Testing
         #expect(entries.count == 6)
     }
 
-    @Test func writersAreReleasedOnce() {
+    @Test func nobodyWaitsWhereEverybodyIsReleased() {
         var entries = entries()
-        let released = entries.releaseWriters().map(\.term)
-        #expect(released == [1, 4])
-        #expect(entries.origins.map(name) == ["own", "mail", "own", "own", "mail", "own"])
-        let again = entries.releaseWriters().map(\.term)
-        #expect(again.isEmpty)
+        let released = entries.disown(behind: 0).map(name)
+        #expect(released == ["write 1", "mail", "own", "write 4", "mail", "own"])
+        let again = entries.disown(behind: 0).map(name)
+        #expect(Set(again) == ["own"])
+        #expect(entries.count == 6)
     }
 }

@@ -270,6 +270,27 @@ final class PartitionCluster {
     ///
     /// - Parameter files: what the crash leaves of the log, where the cluster has one.
     func crash(leaving files: ForgettingFileSystem? = nil) throws {
+        try reopen()
+        if let files {
+            self.files = files
+            writer = nil
+            return try openLog()
+        }
+        try replayLogs()
+        for partition in partitions.values {
+            try partition.finishReplay()
+        }
+    }
+
+    /// The machine dies, and again when it has replayed so many entries of each log and flushed what the store has.
+    func crashTwice(replaying count: Int) throws {
+        try reopen()
+        try replayLogs(upTo: count)
+        try database?.flush()
+        try crash()
+    }
+
+    private func reopen() throws {
         for partition in partitions.values {
             past.add(partition.statistics)
         }
@@ -280,19 +301,14 @@ final class PartitionCluster {
         database = nil
         database = try PartitionCluster.open(storePath)
         try openPartitions()
-        if let files {
-            self.files = files
-            writer = nil
-            return try openLog()
-        }
+    }
+
+    private func replayLogs(upTo count: Int = .max) throws {
         for (id, entries) in logs {
             let partition = try partition(id)
-            for (offset, entry) in entries.enumerated() where partition.needs(LogIndex(offset + 1)) {
+            for (offset, entry) in entries.prefix(count).enumerated() where partition.needs(LogIndex(offset + 1)) {
                 _ = try partition.replay(entry, at: LogIndex(offset + 1), epoch: 1)
             }
-        }
-        for partition in partitions.values {
-            try partition.finishReplay()
         }
     }
 

@@ -29,8 +29,8 @@ extension Partition {
     }
 
     /// Takes an entry of the log while the partition is opened: stages it, or, where the store has its effects on the
-    /// truth, notes which home lists may lack it. Many entries are written to the store together, the last of them by
-    /// `finishReplay`.
+    /// truth, notes which home lists may lack it. Entries are written to the store in groups, the last by
+    /// `finishReplay`; whoever replays much calls `commit` to bound what waits in memory.
     ///
     /// - Parameter entry: nil for one that begins an epoch.
     /// - Returns: whether the store lacked it.
@@ -42,7 +42,7 @@ extension Partition {
         replayed.last = index
         guard index <= meta.appliedIndex else {
             try restoreTails()
-            if staged.count == ReplayedEntries.largestBatch || !takes(entry) { _ = try commit() }
+            if !takes(entry) { _ = try commit() }
             try stage(entry, at: index, epoch: epoch)
             return true
         }
@@ -93,9 +93,6 @@ extension Partition {
 
 /// What replaying the log has found so far.
 struct ReplayedEntries {
-    /// Entries whose effects are written to the store together.
-    static let largestBatch = 256
-
     /// Authors of tweets that home lists had in their tails.
     var authors: Set<UserID> = []
     /// The last entry that the log holds.
