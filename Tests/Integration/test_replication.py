@@ -1,6 +1,8 @@
 """Clusters with three replicas of every partition: what one node has is not lost with it."""
 
+import collections
 import concurrent.futures as futures
+import contextlib
 import os
 import random
 import shutil
@@ -60,6 +62,26 @@ def filled(cluster, count, tweets):
     users = range(count)
     fill(client, users, tweets, random.Random(1))
     return cluster, client, users, settled(client, users)
+
+
+@contextlib.contextmanager
+def posting(cluster, users):
+    """Somebody posts meanwhile; gives the replies, errors among them."""
+    client, replies, ended = cluster.client(), [], threading.Event()
+
+    def post():
+        while not ended.is_set():
+            try:
+                replies.append(client.execute_command("TWEET.POST", random.choice(users), "meanwhile"))
+            except redis.RedisError as error:
+                replies.append(error)
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        yield replies
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_factor_needs_as_many_nodes(own):
@@ -259,6 +281,24 @@ def test_an_operator_moves_partitions(own):
                            (("lead", 0, "nobody"), "there is no node 'nobody'")):
         done = administer(cluster, *words)
         assert done.returncode != 0 and problem in done.stderr
+
+
+def test_a_node_that_was_restarted_leads_again(own):
+    cluster, _, users, _ = filled(own(replicas=3, partitions=8), 16, tweets=200)
+    cluster.stop("node1")
+    cluster.start("node1")
+    eventually(lambda: all(len(listed["secondaries"]) == 2
+                           for listed in cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")), 30)
+    assert "node1" not in cluster.primaries().values()
+    planned = administer(cluster, "balance", "--dry-run")
+    assert planned.returncode == 0 and "node1" not in cluster.primaries().values()
+    with posting(cluster, users) as replies:
+        done = administer(cluster, "balance")
+    assert done.returncode == 0, done.stderr
+    assert planned.stdout.splitlines()[0] in done.stdout
+    assert sorted(collections.Counter(cluster.primaries().values()).values()) == [2, 3, 3]
+    assert replies and all(isinstance(reply, str) for reply in replies), replies
+    assert administer(cluster, "balance", "--dry-run").stdout == ""
 
 
 def test_one_replica_is_not_moved(own):
