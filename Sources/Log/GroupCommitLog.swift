@@ -65,6 +65,12 @@ package final class GroupCommitLog: Sendable {
     /// Why the log takes nothing any more; nil while it works.
     package var failure: LogError? { queue.failure }
 
+    /// Fails the log where its disk has not answered for so long, as if a sync had failed: others may be able to do without
+    /// it. Whatever it answers later counts no more.
+    package func failIfStuck(for patience: Duration) {
+        queue.failIfStuck(for: patience)
+    }
+
     /// Writes and syncs what was submitted, then ends the thread. Blocks.
     package func close() {
         queue.close()
@@ -92,6 +98,8 @@ private final class CommitQueue: @unchecked Sendable {
     private var hasEnded = false
     private var lastFailure: LogError?
     private var lastSize: UInt64 = 0
+    /// Since when the thread has been at what it took; nil while it waits.
+    private var busySince: ContinuousClock.Instant?
 
     init(limit: Int) {
         self.limit = limit
@@ -121,21 +129,38 @@ private final class CommitQueue: @unchecked Sendable {
                     waiting = []
                     waitingBytes = 0
                 }
+                if !waiting.isEmpty { busySince = .now }
                 return (waiting, isClosed)
             }
             if !taken.isEmpty { return taken }
             if isOver { return nil }
             // Monotonic: a clock that steps back must not put the next sync off.
-            if arrival.wait(timeout: deadline) == .timedOut { return [] }
+            if arrival.wait(timeout: deadline) == .timedOut {
+                condition.withLock { busySince = .now }
+                return []
+            }
         }
     }
 
     var isEmpty: Bool { condition.withLock { waiting.isEmpty } }
 
-    func report(size: UInt64, failure: LogError?) {
+    /// Notes what became of what was taken.
+    ///
+    /// - Returns: why the log has failed before this, where it has: it may have been given up meanwhile.
+    @discardableResult
+    func report(size: UInt64, failure: LogError?) -> LogError? {
         condition.withLock {
+            defer { lastFailure = lastFailure ?? failure }
+            busySince = nil
             lastSize = size
-            lastFailure = failure ?? lastFailure
+            return lastFailure
+        }
+    }
+
+    func failIfStuck(for patience: Duration) {
+        condition.withLock {
+            guard lastFailure == nil, let busySince, .now - busySince > patience else { return }
+            lastFailure = .readOnly(cause: "its disk has not answered for \(patience)")
         }
     }
 
@@ -210,7 +235,10 @@ private final class CommitLoop: @unchecked Sendable {
             records.append(contentsOf: more)
             completions.append(completion)
         }
-        let result: Result<Void, LogError> = Result { () throws(LogError) in try commit(records) }
+        var result: Result<Void, LogError> = Result { () throws(LogError) in
+            if let failure = queue.failure { throw failure }
+            try commit(records)
+        }
         var failure: LogError?
         if case .failure(let error) = result { failure = error }
         for case .removal(let persisted) in submissions where failure == nil {
@@ -220,10 +248,13 @@ private final class CommitLoop: @unchecked Sendable {
                 failure = error
             }
         }
+        if let earlier = queue.report(size: writer.size, failure: failure) {
+            failure = earlier
+            result = .failure(earlier)
+        }
         for case .extents(let completion) in submissions {
             completion(failure.map { .failure($0) } ?? .success(writer.extents))
         }
-        queue.report(size: writer.size, failure: failure)
         for completion in completions {
             completion(result)
         }

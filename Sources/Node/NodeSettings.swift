@@ -74,6 +74,12 @@ package struct NodeSettings: Sendable {
         in: 1...4_096,
         "What may wait in memory for the log"
     )
+    package static let logPatience = SettingKey<Int>.integer(
+        "log.patience.seconds",
+        default: 10,
+        in: 1...600,
+        "A log whose disk does not answer for so long has failed, where other nodes have copies; it takes nothing until a restart"
+    )
     package static let cacheMegabytes = SettingKey<Int>.integer(
         "store.cache.megabytes",
         default: 256,
@@ -182,6 +188,7 @@ package struct NodeSettings: Sendable {
     package let segmentBytes: Int
     package let logBytes: UInt64
     package let logQueueBytes: Int
+    package let logPatience: Duration
     package let cacheBytes: Int
     package let memtableBytes: Int
     package let recordCacheBytes: Int
@@ -209,6 +216,7 @@ package struct NodeSettings: Sendable {
         segmentBytes = try reader.value(NodeSettings.segmentMegabytes) << 20
         logBytes = UInt64(try reader.value(NodeSettings.logMegabytes)) << 20
         logQueueBytes = try reader.value(NodeSettings.logQueueMegabytes) << 20
+        logPatience = .seconds(try reader.value(NodeSettings.logPatience))
         cacheBytes = try reader.value(NodeSettings.cacheMegabytes) << 20
         memtableBytes = try reader.value(NodeSettings.memtableMegabytes) << 20
         recordCacheBytes = try reader.value(NodeSettings.recordCacheMegabytes) << 20

@@ -157,6 +157,8 @@ final class PartitionHost {
         }
         updateWants()
         courier.notice()
+        // One replica is better slow than not there.
+        if map.replicationFactor > 1 { log.failIfStuck(for: settings.logPatience) }
         // A sync that nobody waits for may have failed.
         if let failure = log.failure { noteLogFailure(failure) }
         ticks += 1

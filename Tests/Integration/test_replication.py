@@ -301,6 +301,36 @@ def test_a_node_that_was_restarted_leads_again(own):
     assert administer(cluster, "balance", "--dry-run").stdout == ""
 
 
+def test_a_primary_whose_disk_hangs_is_replaced(own, faults):
+    cluster, client, users, before = filled(own(replicas=3, partitions=8, sets=["log.patience.seconds=1"]), 16, tweets=200)
+    cluster.stop("node1")
+    cluster.environment.update(faults.environment)
+    cluster.start("node1")
+    eventually(lambda: all(len(listed["secondaries"]) == 2
+                           for listed in cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")), 30)
+    done = administer(cluster, "balance")
+    assert done.returncode == 0, done.stderr
+    assert "node1" in cluster.primaries().values()
+    faults.set(sync_milliseconds=20_000)
+
+    def posted(user):
+        try:
+            return client.execute_command("TWEET.POST", user, "meanwhile", "KEY", f"hang {user}")
+        except redis.RedisError:
+            return None
+    began = time.monotonic()
+    tweets = {user: eventually(lambda user=user: posted(user), 30) for user in users}
+    note(f"a primary's disk hangs: written again after {time.monotonic() - began:.1f} s")
+    assert "node1" not in cluster.primaries().values()
+    assert "its disk has not answered" in cluster.log("node1")
+    cluster.kill("node1")
+    faults.set()
+    cluster.start("node1")
+    after = settled(client, users)
+    for user in users:
+        assert after[user][3] == [tweets[user], *before[user][3]]
+
+
 def test_one_replica_is_not_moved(own):
     cluster = own(nodes=2, partitions=4)
     old = cluster.primaries()[0]

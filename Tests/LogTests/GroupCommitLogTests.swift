@@ -35,6 +35,41 @@ import Testing
         #expect(found == Array(1...500))
     }
 
+    /// A disk that answers too late: what it was asked for has failed, and what waited behind is not written.
+    @Test func aDiskThatDoesNotAnswerIsGivenUp() throws {
+        let directory = try TemporaryDirectory()
+        let (reached, answer) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let log = GroupCommitLog(
+            writer: try Self.openWriter(LocalFileSystem(path: directory.path)),
+            durability: .always
+        ) { _ in
+            reached.signal()
+            answer.wait()
+        }
+        let results = Mutex<[Bool]>([])
+        let note: GroupCommitLog.Completion = { result in
+            results.withLock { $0.append((try? result.get()) != nil) }
+        }
+        try log.submit([Self.record(1)], completion: note)
+        reached.wait()
+        try log.submit([Self.record(2)], completion: note)
+        let deadline = Date() + 10
+        while log.failure == nil, Date() < deadline {
+            log.failIfStuck(for: .milliseconds(50))
+            Thread.sleep(forTimeInterval: 0.005)
+        }
+        #expect(log.failure != nil)
+        #expect(throws: LogError.self) { try log.submit([Self.record(3)], completion: note) }
+        answer.signal()
+        log.close()
+        #expect(results.withLock { $0 } == [false, false])
+        var found: [LogIndex] = []
+        _ = try LogWriter.open(fileSystem: LocalFileSystem(path: directory.path), segmentBytes: 1 << 20) { record in
+            found.append(record.index)
+        }
+        #expect(found == [1])
+    }
+
     @Test func anIdleLogWritesNothing() throws {
         let files = ForgettingFileSystem()
         let log = GroupCommitLog(writer: try Self.openWriter(files), durability: .interval(milliseconds: 1))
