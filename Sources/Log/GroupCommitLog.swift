@@ -66,7 +66,8 @@ package final class GroupCommitLog: Sendable {
     package var failure: LogError? { queue.failure }
 
     /// Fails the log where its disk has not answered for so long, as if a sync had failed: others may be able to do without
-    /// it. Whatever it answers later counts no more.
+    /// it. Whatever it answers later counts no more. To be called often: a long time between two calls is one in which the
+    /// process did not run, and says nothing of the disk.
     package func failIfStuck(for patience: Duration) {
         queue.failIfStuck(for: patience)
     }
@@ -98,8 +99,11 @@ private final class CommitQueue: @unchecked Sendable {
     private var hasEnded = false
     private var lastFailure: LogError?
     private var lastSize: UInt64 = 0
-    /// Since when the thread has been at what it took; nil while it waits.
-    private var busySince: ContinuousClock.Instant?
+    /// Whether the thread is at what it took, since when nobody has looked at that, and for how long in all.
+    private var isBusy = false
+    private var lastLook = ContinuousClock.now
+    private var busyTime = Duration.zero
+    private static let longestBetweenLooks = Duration.milliseconds(100)
 
     init(limit: Int) {
         self.limit = limit
@@ -129,14 +133,14 @@ private final class CommitQueue: @unchecked Sendable {
                     waiting = []
                     waitingBytes = 0
                 }
-                if !waiting.isEmpty { busySince = .now }
+                if !waiting.isEmpty { beginWork() }
                 return (waiting, isClosed)
             }
             if !taken.isEmpty { return taken }
             if isOver { return nil }
             // Monotonic: a clock that steps back must not put the next sync off.
             if arrival.wait(timeout: deadline) == .timedOut {
-                condition.withLock { busySince = .now }
+                condition.withLock { beginWork() }
                 return []
             }
         }
@@ -151,15 +155,26 @@ private final class CommitQueue: @unchecked Sendable {
     func report(size: UInt64, failure: LogError?) -> LogError? {
         condition.withLock {
             defer { lastFailure = lastFailure ?? failure }
-            busySince = nil
+            isBusy = false
             lastSize = size
             return lastFailure
         }
     }
 
+    /// Under the lock.
+    private func beginWork() {
+        isBusy = true
+        lastLook = .now
+        busyTime = .zero
+    }
+
     func failIfStuck(for patience: Duration) {
         condition.withLock {
-            guard lastFailure == nil, let busySince, .now - busySince > patience else { return }
+            guard lastFailure == nil, isBusy else { return }
+            let now = ContinuousClock.now
+            busyTime += min(now - lastLook, CommitQueue.longestBetweenLooks)
+            lastLook = now
+            guard busyTime > patience else { return }
             lastFailure = .readOnly(cause: "its disk has not answered for \(patience)")
         }
     }

@@ -53,9 +53,13 @@ import Testing
         try log.submit([Self.record(1)], completion: note)
         reached.wait()
         try log.submit([Self.record(2)], completion: note)
+        // As if the whole process had been paused: nobody has looked meanwhile.
+        Thread.sleep(forTimeInterval: 0.4)
+        log.failIfStuck(for: .milliseconds(200))
+        #expect(log.failure == nil)
         let deadline = Date() + 10
         while log.failure == nil, Date() < deadline {
-            log.failIfStuck(for: .milliseconds(50))
+            log.failIfStuck(for: .milliseconds(200))
             Thread.sleep(forTimeInterval: 0.005)
         }
         #expect(log.failure != nil)
