@@ -155,11 +155,15 @@ private final class CommitQueue: @unchecked Sendable {
     func report(size: UInt64, failure: LogError?) -> LogError? {
         condition.withLock {
             defer { lastFailure = lastFailure ?? failure }
-            isBusy = false
             lastSize = size
             return lastFailure
         }
     }
+
+    /// The disk has answered, and is to answer again.
+    func noteProgress() { condition.withLock { beginWork() } }
+
+    func endWork() { condition.withLock { isBusy = false } }
 
     /// Under the lock.
     private func beginWork() {
@@ -239,7 +243,7 @@ private final class CommitLoop: @unchecked Sendable {
 
     /// When the thread must wake up though nothing arrives.
     private var nextSync: DispatchTime {
-        guard case .interval(let milliseconds) = durability else { return .distantFuture }
+        guard case .interval(let milliseconds) = durability, queue.failure == nil else { return .distantFuture }
         return lastSync + .milliseconds(milliseconds)
     }
 
@@ -259,6 +263,7 @@ private final class CommitLoop: @unchecked Sendable {
         for case .removal(let persisted) in submissions where failure == nil {
             do throws(LogError) {
                 try writer.removeSegments { persisted[$0] ?? 0 }
+                queue.noteProgress()
             } catch {
                 failure = error
             }
@@ -276,6 +281,7 @@ private final class CommitLoop: @unchecked Sendable {
         if failure == nil, queue.isEmpty {
             try? writer.noteSync()
         }
+        queue.endWork()
     }
 
     private func commit(_ records: [LogRecord]) throws(LogError) {
@@ -285,6 +291,7 @@ private final class CommitLoop: @unchecked Sendable {
         var rest = records[...]
         while !rest.isEmpty {
             rest = rest.dropFirst(try appendBatch(rest))
+            queue.noteProgress()
         }
         let written = clock.now
         if shouldSync {

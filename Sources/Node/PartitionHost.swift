@@ -143,8 +143,15 @@ final class PartitionHost {
         isEnding = true
     }
 
-    /// A disk without space takes no entries: others do, and take this node back when there is space.
-    private var wantsToLeave: Bool { isLeaving || resources.disk.refusal != nil }
+    /// A disk without space takes no entries: others do, and take this node back when there is space. A log that has failed
+    /// takes none until a restart.
+    private var wantsToLeave: Bool { isLeaving || resources.disk.refusal != nil || log.failure != nil }
+
+    /// Whether all partitions of this node could go on without it. A slow replica is better than too few.
+    private var isDispensable: Bool {
+        let least = ReplicationSettings(replicationFactor: map.replicationFactor).minimumReplicas
+        return map.configurations.allSatisfy { !$0.replicas.contains(node) || $0.replicas.count > least }
+    }
 
     private func onTick() {
         let now = NIODeadline.now()
@@ -157,8 +164,7 @@ final class PartitionHost {
         }
         updateWants()
         courier.notice()
-        // One replica is better slow than not there.
-        if map.replicationFactor > 1 { log.failIfStuck(for: settings.logPatience) }
+        if isDispensable { log.failIfStuck(for: settings.logPatience) }
         // A sync that nobody waits for may have failed.
         if let failure = log.failure { noteLogFailure(failure) }
         ticks += 1

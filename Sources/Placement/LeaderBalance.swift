@@ -20,8 +20,11 @@ public struct LeaderBalance {
     private var counts: [NodeID: Int] = [:]
     private let before: [NodeID?]
 
-    public init(_ map: PartitionMap) {
-        replicas = map.configurations.map(\.replicas)
+    /// - Parameter isReady: who may be given a partition; all others keep what they lead.
+    public init(_ map: PartitionMap, isReady: (NodeID) -> Bool = { _ in true }) {
+        replicas = map.configurations.map { configuration in
+            configuration.replicas.filter { $0 == configuration.primary || isReady($0) }
+        }
         leaders = map.configurations.map(\.primary)
         before = leaders
         weights = Dictionary(map.members.map { ($0.id, max(1, $0.weight)) }) { first, _ in first }

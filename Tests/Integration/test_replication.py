@@ -323,6 +323,11 @@ def test_a_primary_whose_disk_hangs_is_replaced(own, faults):
     note(f"a primary's disk hangs: written again after {time.monotonic() - began:.1f} s")
     assert "node1" not in cluster.primaries().values()
     assert "its disk has not answered" in cluster.log("node1")
+    # Nor is it given back anything: not by balancing, and not where nobody has written.
+    done = administer(cluster, "balance")
+    assert done.returncode == 0 and "node1" not in cluster.primaries().values(), done.stderr
+    eventually(lambda: all("node1" not in listed["secondaries"]
+                           for listed in cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")), 30)
     cluster.kill("node1")
     faults.set()
     cluster.start("node1")

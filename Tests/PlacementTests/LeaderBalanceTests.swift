@@ -48,6 +48,12 @@ import Testing
         #expect(balance.leads == [NodeID(1): 3, NodeID(2): 6])
     }
 
+    @Test func whoIsNotReadyIsGivenNothing() {
+        let map = Self.map([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 2, 3]], weights: [1, 1, 1])
+        let leads = LeaderBalance(map) { $0 != NodeID(3) }.leads
+        #expect(leads == [NodeID(1): 2, NodeID(2): 2])
+    }
+
     @Test func nothingIsHandedOverWhereNothingIsGained() {
         #expect(LeaderBalance(Self.map([[1, 2], [2, 1], [1, 2]], weights: [1, 1])).handovers.isEmpty)
         #expect(LeaderBalance(Self.map([[1], [1], [1]], weights: [1, 1])).handovers.isEmpty)

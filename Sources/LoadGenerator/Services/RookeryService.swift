@@ -10,7 +10,7 @@ package final class RookeryService: TimelineService {
     /// From what a node's loops do to what the node says of it.
     private static let longestToSay = Duration.milliseconds(500)
     /// Milliseconds.
-    private static let longestSilence = 3_000
+    private static let longestSilence = 10_000
 
     package var loop: any EventLoop { stream.loop }
 

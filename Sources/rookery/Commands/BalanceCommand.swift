@@ -12,6 +12,9 @@ struct ClusterBalance: AsyncParsableCommand {
         discussion: "A node that was restarted leads nothing: give this when all of them are back."
     )
 
+    /// Milliseconds.
+    private static let longestSilence: UInt64 = 3_000
+
     @OptionGroup var options: CoordinatorOptions
 
     @Flag(name: .long, help: "Only say what would be handed over.")
@@ -23,14 +26,14 @@ struct ClusterBalance: AsyncParsableCommand {
     func run() async throws {
         var map = try await options.map()
         if dryRun {
-            for handover in LeaderBalance(map).handovers {
+            for handover in try await balance(map).handovers {
                 report(handover, in: map)
             }
             return
         }
         // What is best changes where nodes come and go meanwhile.
         for _ in 0..<map.configurations.count {
-            guard let next = LeaderBalance(map).handovers.first else { break }
+            guard let next = try await balance(map).handovers.first else { break }
             try await options.wait(
                 for: "\(map.name(of: next.successor)) leads partition \(next.partition)",
                 seconds: timeout
@@ -49,6 +52,19 @@ struct ClusterBalance: AsyncParsableCommand {
         for member in map.members.sorted(by: { $0.name < $1.name }) {
             print("\(member.name) leads \(map.partitions(of: member.id).count) partitions")
         }
+    }
+
+    /// Between the nodes that do well: a partition may have a replica that could not lead it.
+    private func balance(_ map: PartitionMap) async throws -> LeaderBalance {
+        guard case .success(.health(let statuses)) = try await options.ask(.health) else {
+            throw ValidationError("the coordinator does not say how the nodes do")
+        }
+        let ready = statuses.filter { status in
+            status.health?.isReady ?? false
+                && status.silentMilliseconds.map { $0 < ClusterBalance.longestSilence } ?? false
+        }
+        let names = Set(ready.map(\.node))
+        return LeaderBalance(map) { names.contains($0) }
     }
 
     private func report(_ handover: Handover, in map: PartitionMap) {
