@@ -99,9 +99,11 @@ private final class CommitQueue: @unchecked Sendable {
     private var hasEnded = false
     private var lastFailure: LogError?
     private var lastSize: UInt64 = 0
-    /// Whether the thread is at what it took, since when nobody has looked at that, and for how long in all.
+    /// Whether the thread waits for the disk.
     private var isBusy = false
+    /// When somebody last looked whether it does.
     private var lastLook = ContinuousClock.now
+    /// How long it has, of the time in which somebody looked.
     private var busyTime = Duration.zero
     private static let longestBetweenLooks = Duration.milliseconds(100)
 
