@@ -13,4 +13,17 @@ import Testing
         #expect(isNear(graph.followerPercentile(1), 17_000), "\(graph.followerPercentile(1))")
         #expect(graph.following.allSatisfy { (20...200).contains($0.count) })
     }
+
+    @Test(arguments: [1, 7, 100]) func interleavedFollowsAreAllEdgesOnce(together: Int) {
+        let graph = StandardGraph(users: 300)
+        let follows = graph.interleavedFollows(together: together)
+        #expect(follows.allSatisfy { (1...together).contains($0.authors.count) })
+        var gathered = [[Int32]](repeating: [], count: graph.users)
+        for (follower, authors) in follows {
+            gathered[Int(follower)] += authors
+        }
+        #expect(gathered == graph.following)
+        // Nobody's second command is before another's first.
+        #expect(Set(follows.prefix(graph.users).map(\.follower)).count == graph.users)
+    }
 }

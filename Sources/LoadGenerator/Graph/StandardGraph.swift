@@ -53,14 +53,18 @@ package struct StandardGraph: Sendable {
 
     /// All edges, the first of every user, then the second of every user: so that no user's follows wait in line.
     var interleavedEdges: [(follower: Int32, author: Int32)] {
-        var pairs: [(follower: Int32, author: Int32)] = []
-        pairs.reserveCapacity(edges)
-        for position in 0..<(following.map(\.count).max() ?? 0) {
+        interleavedFollows(together: 1).flatMap { follower, authors in authors.map { (follower, $0) } }
+    }
+
+    /// The first so many edges of every user, then the next so many of every user.
+    package func interleavedFollows(together: Int) -> [(follower: Int32, authors: ArraySlice<Int32>)] {
+        var follows: [(follower: Int32, authors: ArraySlice<Int32>)] = []
+        for position in stride(from: 0, to: following.map(\.count).max() ?? 0, by: together) {
             for (user, others) in following.enumerated() where position < others.count {
-                pairs.append((Int32(user), others[position]))
+                follows.append((Int32(user), others[position..<min(others.count, position + together)]))
             }
         }
-        return pairs
+        return follows
     }
 
     package var users: Int { following.count }

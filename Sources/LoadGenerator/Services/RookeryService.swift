@@ -7,6 +7,9 @@ package final class RookeryService: TimelineService {
     package let promise =
         "synced to disk before the acknowledgement; lists and texts on disk; all settings at their defaults"
     package let stream: CommandStream
+    /// Whom one command follows, at most: as `rookery load` sends them.
+    private static let followsTogether = 100
+    private static let followsUnderWay = 40
     /// From what a node's loops do to what the node says of it.
     private static let longestToSay = Duration.milliseconds(500)
     /// Milliseconds.
@@ -22,19 +25,17 @@ package final class RookeryService: TimelineService {
     package static func username(of user: UInt64) -> String { "u" + String(user, radix: 36) }
 
     package func load(_ graph: StandardGraph) async throws -> Double? {
-        let users = try await stream.closed(count: graph.users, window: 512) { user in
-            RookeryService.words(.createUser(user))
-        } check: { _, reply in
-            if case .error(let text) = reply, !text.hasPrefix("EXISTS") { text } else { nil }
+        try await stream.carryOutPatiently((0..<graph.users).map { RookeryService.words(.createUser($0)) }, window: 512)
+        {
+            $0.hasPrefix("EXISTS")
         }
-        let pairs = graph.interleavedEdges
-        let edges = try await stream.closed(count: pairs.count, window: 512) { number in
-            ["FOLLOW", String(pairs[number].follower), String(pairs[number].author)]
+        let follows = graph.interleavedFollows(together: RookeryService.followsTogether).map { follower, authors in
+            ["FOLLOW", String(follower)] + authors.map { String($0) }
         }
-        guard users.errorCount + edges.errorCount == 0 else {
-            throw ClientError.disconnected("loading failed: \((users.errors + edges.errors).joined(separator: "; "))")
+        let time = try await ContinuousClock().measure {
+            try await stream.carryOutPatiently(follows, window: RookeryService.followsUnderWay)
         }
-        return edges.rate
+        return Double(graph.edges) / max(time.inSeconds, 1e-9)
     }
 
     package func perform(_ operation: Operation, _ completion: @escaping Completion) {
