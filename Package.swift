@@ -57,9 +57,10 @@ let package = Package(
         .systemLibrary(name: "CRocksDB"),
         .target(name: "CChecksum"),
         library("Model"),
+        library("Mail", ["Model", .deque]),
         library("Store", ["CRocksDB"]),
         library("Log", ["CChecksum", "Model"]),
-        library("Partitions", ["CChecksum", "Model", "Store", .deque]),
+        library("Partitions", ["CChecksum", "Mail", "Model", "Store", .deque]),
         library("Placement", ["Model"]),
         library("Replication", ["Model", "Placement", .deque]),
         library("Messages", ["Model", "Placement", "Replication"]),
@@ -85,7 +86,8 @@ let package = Package(
         library(
             "Node",
             [
-                "ClusterLinks", "Launch", "Log", "Messages", "Model", "Observability", "Partitions", "Placement",
+                "ClusterLinks", "Launch", "Log", "Mail", "Messages", "Model", "Observability", "Partitions",
+                "Placement",
                 "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers,
                 .nioCore, .nioPosix,
             ]
@@ -127,7 +129,7 @@ let package = Package(
         .target(
             name: "Simulator",
             dependencies: [
-                "Coordinator", "Messages", "Model", "Placement", "Randomness", "Replication",
+                "Coordinator", "Mail", "Messages", "Model", "Placement", "Randomness", "Replication",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             path: "Tests/Simulator",
@@ -140,6 +142,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("ModelTests", ["Model", "Randomness"]),
+        tests("MailTests", ["Mail", "Model", "Randomness"]),
         tests("LogTests", ["Log", "Model", "Randomness", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "Randomness"]),
         tests("StoreTests", ["Store", "TestSupport"]),
@@ -164,6 +167,6 @@ let package = Package(
             exclude: ["Mutants"],
             swiftSettings: settings
         ),
-        tests("PartitionsTests", ["Log", "Model", "Partitions", "Randomness", "Store", "TestSupport"]),
+        tests("PartitionsTests", ["Log", "Mail", "Model", "Partitions", "Randomness", "Store", "TestSupport"]),
     ]
 )

@@ -1,7 +1,9 @@
 internal import Logging
+internal import Mail
 internal import Messages
 internal import Model
 internal import NIOCore
+internal import Observability
 internal import Partitions
 internal import Placement
 
@@ -11,22 +13,9 @@ internal import Placement
 ///
 /// Confined to its host's event loop.
 final class Courier {
-    /// Where one stream stands.
-    private struct Stream {
-        /// The last letter that the destination is known to have taken.
-        var taken: UInt64 = 0
-        /// The last letter reported for trimming.
-        var trimmed: UInt64 = 0
-    }
-
     private struct Pause {
         let end: NIODeadline
         let length: TimeAmount
-    }
-
-    private struct StreamID: Hashable {
-        let source: PartitionID
-        let destination: PartitionID
     }
 
     /// What a node is sent together.
@@ -56,7 +45,7 @@ final class Courier {
 
     private let host: PartitionHost
     private let logger: Logger
-    private var streams: [StreamID: Stream] = [:]
+    private var progress = MailProgress()
     private var busyNodes: Set<NodeID> = []
     /// When nodes may be sent what nobody waits for.
     private var dueTimes: [NodeID: NIODeadline] = [:]
@@ -91,7 +80,7 @@ final class Courier {
                 guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
                     pauses[destination].map({ $0.end <= now }) ?? true
                 else { continue }
-                let taken = streams[StreamID(source: source, destination: destination)]?.taken ?? 0
+                let taken = progress.taken(from: source, by: destination)
                 guard isDue(node, at: now) || outbox.isAwaited(by: destination, after: taken) else {
                     if outbox.hasLetters(for: destination, after: taken) { pumpWhenDue(node) }
                     continue
@@ -164,12 +153,8 @@ final class Courier {
     private func take(_ report: MailReport) -> Bool {
         var isProgress = false
         for receipt in report.receipts {
-            let id = StreamID(source: receipt.partition, destination: report.destination)
-            var stream = streams[id] ?? Stream()
-            guard host.isPossible(receipt, at: report.destination) else { continue }
-            isProgress = isProgress || receipt.sequence > stream.taken
-            stream.taken = receipt.sequence
-            streams[id] = stream
+            guard isPossible(receipt, at: report.destination) else { continue }
+            isProgress = progress.note(receipt, of: report.destination) || isProgress
         }
         if isProgress {
             pauses[report.destination] = nil
@@ -184,9 +169,20 @@ final class Courier {
         return isProgress
     }
 
+    /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
+    private func isPossible(_ receipt: MailReceipt, at destination: PartitionID) -> Bool {
+        guard let replica = host.replica(of: receipt.partition) else { return false }
+        if replica.partition.outbox.isPossible(receipt.sequence, from: destination) { return true }
+        let what = "mail from partition \(receipt.partition) to \(destination) disagrees: one side lost entries"
+        if host.problems.set(what, about: "mail \(receipt.partition) to \(destination)") {
+            logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
+        }
+        return false
+    }
+
     /// A partition is served here no longer: what its destinations have taken is to be found out anew when it is.
     func forget(_ source: PartitionID) {
-        streams = streams.filter { $0.key.source != source }
+        progress.forget(source)
     }
 
     /// Notes in each partition's log what its destinations have taken, where that is at least `count` letters.
@@ -201,21 +197,8 @@ final class Courier {
     private func trim(_ replica: Replica, from count: UInt64) {
         guard replica.isServing else { return }
         let source = replica.partition.id
-        let outbox = replica.partition.outbox
-        guard outbox.waitingCount >= count else { return }
-        var receipts: [MailReceipt] = []
-        // At least as many as there are: not every letter of a partition goes to every other.
-        var letters: UInt64 = 0
-        for destination in outbox.destinations {
-            guard let stream = streams[StreamID(source: source, destination: destination)],
-                stream.taken > stream.trimmed
-            else { continue }
-            letters += stream.taken - stream.trimmed
-            receipts.append(outbox.receipt(for: destination, sequence: stream.taken))
-        }
-        guard letters >= count, !receipts.isEmpty, replica.trimOutbox(receipts) else { return }
-        for receipt in receipts {
-            streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
-        }
+        let receipts = progress.trim(of: source, in: replica.partition.outbox, from: count)
+        guard !receipts.isEmpty, replica.trimOutbox(receipts) else { return }
+        progress.noteTrim(receipts, of: source)
     }
 }

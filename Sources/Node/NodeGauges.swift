@@ -1,4 +1,5 @@
 internal import Log
+internal import Mail
 internal import Metrics
 internal import Model
 internal import NIOCore

@@ -1,6 +1,7 @@
 internal import ClusterLinks
 internal import Log
 internal import Logging
+internal import Mail
 internal import Messages
 internal import Model
 internal import NIOCore
@@ -26,7 +27,7 @@ final class PartitionHost {
     private let settings: NodeSettings
     private let node: NodeID
     private let log: GroupCommitLog
-    private let problems: ProblemBoard
+    let problems: ProblemBoard
     private let logger: Logger
     private let links: NodeLinks
     let leases: NodeLeases
@@ -110,17 +111,6 @@ final class PartitionHost {
 
     /// Messages that may wait for one destination.
     var outboxLimit: Int { settings.outboxMessages }
-
-    /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
-    func isPossible(_ receipt: MailReceipt, at destination: PartitionID) -> Bool {
-        guard let replica = byID[receipt.partition] else { return false }
-        if replica.partition.outbox.isPossible(receipt.sequence, from: destination) { return true }
-        let what = "mail from partition \(receipt.partition) to \(destination) disagrees: one side lost entries"
-        if problems.set(what, about: "mail \(receipt.partition) to \(destination)") {
-            logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
-        }
-        return false
-    }
 
     func start() {
         eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.tick) {

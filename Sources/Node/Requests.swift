@@ -1,4 +1,5 @@
 internal import Logging
+internal import Mail
 internal import Model
 internal import NIOCore
 internal import Partitions

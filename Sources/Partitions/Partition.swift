@@ -1,3 +1,4 @@
+package import Mail
 package import Model
 package import Store
 
@@ -94,7 +95,7 @@ package final class Partition {
     package var lastID: UInt64 { meta.lastID }
 
     /// Letters on their way to other partitions.
-    package var outbox: Outbox { outboxStore }
+    package var outbox: OutgoingMail { outboxStore.mail }
 
     /// Entries whose effects are written to the store together.
     package static let largestGroup = 256

@@ -1,3 +1,4 @@
+import Mail
 import Model
 import Partitions
 import Testing

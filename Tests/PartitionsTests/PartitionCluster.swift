@@ -1,4 +1,5 @@
 import Log
+import Mail
 import Model
 import Partitions
 import Randomness

@@ -8,6 +8,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
+    case letterTaken, letterRepeated, letterTooEarly, mailTrimmed
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.
@@ -34,6 +35,12 @@ package struct Coverage: Sendable {
         case .resigned: note(.resigned)
         case .leaving: note(.leaving)
         }
+    }
+
+    mutating func noteMail(_ effects: RegisterMachine.Effects) {
+        if !effects.arrived.isEmpty { note(.letterTaken) }
+        if effects.repeated > 0 { note(.letterRepeated) }
+        if effects.early > 0 { note(.letterTooEarly) }
     }
 
     mutating func noteEffect(_ effect: ReplicaState.Effect) {

@@ -22,6 +22,7 @@ struct InvariantChecker {
     private var newestVisible: [PartitionID: LogIndex] = [:]
     /// Since when which entry was the newest such one, as far back as replicas may be behind.
     private var visible: [PartitionID: Deque<(since: UInt64, index: LogIndex)>] = [:]
+    private(set) var mail = MailChecker()
     /// How often a secondary could be read.
     private(set) var readsElsewhere = 0
     /// The first thing that did not hold.
@@ -45,7 +46,8 @@ struct InvariantChecker {
     /// What one replica has applied at an index, all have, and their states are equal there.
     mutating func noteApplied(
         _ entry: ReplicatedEntry,
-        _ machine: RegisterMachine,
+        _ hash: UInt64,
+        _ effects: RegisterMachine.Effects,
         in partition: PartitionID,
         by node: NodeID
     ) {
@@ -54,9 +56,11 @@ struct InvariantChecker {
             if other.entry != entry {
                 fail("partition \(partition) index \(entry.index): \(node) applied another entry")
             }
-            if other.hash != machine.hash { fail("partition \(partition) index \(entry.index): \(node) differs") }
+            if other.hash != hash { fail("partition \(partition) index \(entry.index): \(node) differs") }
         } else {
-            applied[position] = (entry, machine.hash)
+            applied[position] = (entry, hash)
+            mail.note(effects, of: partition)
+            if let violation = mail.violation { fail(violation) }
         }
     }
 

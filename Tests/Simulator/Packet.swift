@@ -13,5 +13,8 @@ enum Packet {
     case map(PartitionMap)
     case request(RegisterRequest)
     case answer(RegisterAnswer)
+    /// Letters to a partition, and the answer: how far it has taken their sources' mail.
+    case mail(PartitionID, [Letter], number: UInt64)
+    case mailTaken(PartitionID, [MailReceipt], number: UInt64)
     case transfer(PartitionID, to: NodeID)
 }

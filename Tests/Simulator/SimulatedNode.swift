@@ -1,4 +1,5 @@
 internal import Coordinator
+internal import Mail
 internal import Messages
 internal import Model
 internal import Placement
@@ -7,9 +8,10 @@ internal import Replication
 
 /// A node: the shell that a real one has around the same state machines.
 final class SimulatedNode {
-    private struct Waiting {
-        let request: RegisterRequest
-        let client: Address
+    /// Who is answered when an entry is applied.
+    private enum Waiting {
+        case client(RegisterRequest, Address)
+        case sender(of: [PartitionID], number: UInt64, Address)
     }
 
     static let tick: UInt64 = 50_000
@@ -37,7 +39,8 @@ final class SimulatedNode {
     private var waiting: [PartitionID: [LogIndex: Waiting]] = [:]
     private var tickets: [(write: UInt64, partition: PartitionID, ticket: UInt64)] = []
     private var isSyncing = false
-    private var map = PartitionMap()
+    private(set) var map = PartitionMap()
+    private lazy var courier = SimulatedCourier(node: self, simulation: simulation)
     private var lastBeacon: UInt64 = 0
 
     init(_ id: NodeID, in simulation: Simulation) {
@@ -58,6 +61,7 @@ final class SimulatedNode {
         run = UInt64.random(in: 1...UInt64.max, using: &simulation.random)
         leases = LeaseTable(times: simulation.settings.times, run: run, now: now)
         map = PartitionMap()
+        courier = SimulatedCourier(node: self, simulation: simulation)
         lastBeacon = 0
         for partition in simulation.partitions {
             open(partition)
@@ -129,6 +133,7 @@ final class SimulatedNode {
             handle(.tick, in: partition)
         }
         updateWants()
+        courier.tick()
         if now >= lastBeacon + simulation.settings.times.beacon {
             lastBeacon = now
             for peer in leases.beaconPeers {
@@ -174,6 +179,9 @@ final class SimulatedNode {
             install(machine, configuration, in: partition)
         case (.map(let newer), .coordinator): follow(newer)
         case (.request(let request), _): serve(request, for: sender)
+        case (.mail(let partition, let letters, let number), _): take(letters, number, from: sender, in: partition)
+        case (.mailTaken(let partition, let receipts, let number), _):
+            courier.receive(receipts, of: partition, number: number)
         case (.transfer(let partition, let successor), _): handle(.transfer(to: successor), in: partition)
         default: break
         }
@@ -198,10 +206,9 @@ final class SimulatedNode {
         }
         switch request.operation {
         case .write(let write):
-            guard replica.mayWrite(now: now, leases: leases) else { return answer(.refused, to: request, client) }
-            let index = replica.lastIndex + 1
-            waiting[request.partition, default: [:]][index] = Waiting(request: request, client: client)
-            handle(.submitted([write.payload]), in: request.partition)
+            guard submit(.write(write), in: request.partition, .client(request, client)) else {
+                return answer(.refused, to: request, client)
+            }
         case .read(let key):
             let value = machines[request.partition]?.values[key]
             // A read takes a while, and the lease may be over when it is done.
@@ -216,6 +223,28 @@ final class SimulatedNode {
         }
     }
 
+    /// - Returns: whether the command is on its way through the log.
+    func submit(_ command: RegisterCommand, in partition: PartitionID) -> Bool {
+        submit(command, in: partition, nil)
+    }
+
+    private func submit(_ command: RegisterCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
+        guard let replica = replicas[partition], mayRead(replica), replica.mayWrite(now: now, leases: leases) else {
+            return false
+        }
+        self.waiting[partition, default: [:]][replica.lastIndex + 1] = waiting
+        handle(.submitted([command.encoded()]), in: partition)
+        return true
+    }
+
+    private func take(_ letters: [Letter], _ number: UInt64, from sender: Address, in partition: PartitionID) {
+        let sources = Set(letters.map(\.source)).sorted()
+        guard !submit(.receiveMail(letters), in: partition, .sender(of: sources, number: number, sender)) else {
+            return
+        }
+        simulation.send(.mailTaken(partition, [], number: number), from: .node(id), to: sender)
+    }
+
     func mayRead(_ replica: ReplicaState) -> Bool {
         guard isUp, let beginning = replica.beginning, let machine = machines[replica.partition] else { return false }
         return machine.applied >= beginning && replica.mayRead(now: now, leases: leases)
@@ -227,10 +256,13 @@ final class SimulatedNode {
 
     private func forget(_ partition: PartitionID) {
         for (_, waiting) in (waiting[partition] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            // Who sent letters sends them again.
+            guard case .client(let request, let client) = waiting else { continue }
             simulation.coverage.note(.writeOfUnknownOutcome)
-            answer(.unknown, to: waiting.request, waiting.client)
+            answer(.unknown, to: request, client)
         }
         waiting[partition] = [:]
+        courier.forget(partition)
     }
 
     // MARK: Effects
@@ -327,19 +359,30 @@ final class SimulatedNode {
     }
 
     private func apply(upTo index: LogIndex, in partition: PartitionID) {
-        while var machine = machines[partition], machine.applied < index {
-            guard let entry = unapplied[partition]?.removeValue(forKey: machine.applied + 1) else {
-                return simulation.fail("\(id) partition \(partition): entry \(machine.applied + 1) is missing")
+        while let applied = machines[partition]?.applied, applied < index {
+            guard let entry = unapplied[partition]?.removeValue(forKey: applied + 1) else {
+                return simulation.fail("\(id) partition \(partition): entry \(applied + 1) is missing")
             }
-            machine.apply(entry)
-            machines[partition] = machine
-            simulation.checker.noteApplied(entry, machine, in: partition, by: id)
+            guard let effects = machines[partition]?.apply(entry, destinations: simulation.partitions),
+                let machine = machines[partition]
+            else { return }
+            simulation.coverage.noteMail(effects)
+            simulation.checker.noteApplied(entry, machine.hash, effects, in: partition, by: id)
             if let waiting = waiting[partition]?.removeValue(forKey: entry.index) {
                 simulation.checker.noteAcknowledged(entry.index, in: partition, now: simulation.now)
                 let members = replicas[partition]?.configuration.replicas ?? []
                 simulation.checkDurability(of: entry, in: partition, members: members)
-                answer(.written, to: waiting.request, waiting.client)
+                finish(waiting, machine, in: partition)
             }
+        }
+    }
+
+    private func finish(_ waiting: Waiting, _ machine: RegisterMachine, in partition: PartitionID) {
+        switch waiting {
+        case .client(let request, let client): answer(.written, to: request, client)
+        case .sender(let sources, let number, let sender):
+            let receipts = sources.map { machine.incoming.receipt(for: $0) }
+            simulation.send(.mailTaken(partition, receipts, number: number), from: .node(id), to: sender)
         }
     }
 

@@ -345,6 +345,7 @@ package final class Simulation {
                 }
             }
         }
+        if let lost = checker.mail.undelivered { fail(lost) }
         let recent = history.operations.contains { ($0.answer?.at ?? 0) > Simulation.clientsEnd - 2_000_000 }
         if !recent { fail("no client was answered after healing") }
     }

@@ -1,3 +1,4 @@
+internal import Mail
 package import Model
 
 /// Mail from other partitions.
@@ -8,9 +9,9 @@ extension Partition {
         var changed: Set<PartitionID> = []
         for letter in letters {
             sources.insert(letter.source)
-            switch inbox.verdict(on: letter) {
+            switch inbox.mail.verdict(on: letter) {
             case .take:
-                inbox.noteTaken(letter)
+                inbox.mail.noteTaken(letter)
                 changed.insert(letter.source)
                 for message in letter.messages {
                     try receive(message, from: letter.source)
@@ -20,11 +21,11 @@ extension Partition {
             }
         }
         inbox.store(changed, in: transaction)
-        return .mailTaken(sources.sorted().map { inbox.receipt(for: $0) })
+        return .mailTaken(sources.sorted().map { inbox.mail.receipt(for: $0) })
     }
 
     /// The last letter that applied entries took from a partition.
-    package func receipt(for source: PartitionID) -> MailReceipt { inbox.receipt(for: source) }
+    package func receipt(for source: PartitionID) -> MailReceipt { inbox.mail.receipt(for: source) }
 
     func trimOutbox(_ receipts: [MailReceipt]) -> Outcome {
         outboxStore.trim(receipts, in: transaction)

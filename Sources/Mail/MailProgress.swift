@@ -1,0 +1,67 @@
+package import Model
+
+/// How far the destinations of some partitions are known to have taken their letters: what is sent next begins behind that,
+/// and what all have taken is trimmed. Kept in memory by whoever carries letters; a new one finds it out by sending what
+/// waits again. Values only.
+package struct MailProgress: Sendable {
+    private struct StreamID: Hashable {
+        let source: PartitionID
+        let destination: PartitionID
+    }
+
+    private struct Stream {
+        /// The last letter that the destination is known to have taken.
+        var taken: UInt64 = 0
+        /// The last letter reported for trimming.
+        var trimmed: UInt64 = 0
+    }
+
+    private var streams: [StreamID: Stream] = [:]
+
+    package init() {}
+
+    /// The last letter that a destination is known to have taken.
+    package func taken(from source: PartitionID, by destination: PartitionID) -> UInt64 {
+        streams[StreamID(source: source, destination: destination)]?.taken ?? 0
+    }
+
+    /// A destination says how far it is with one source's letters: they go on from there, forward or back.
+    ///
+    /// - Returns: whether it has taken more than was known.
+    package mutating func note(_ receipt: MailReceipt, of destination: PartitionID) -> Bool {
+        let id = StreamID(source: receipt.partition, destination: destination)
+        let isProgress = receipt.sequence > streams[id]?.taken ?? 0
+        streams[id, default: Stream()].taken = receipt.sequence
+        return isProgress
+    }
+
+    /// What is to be trimmed of a source's letters.
+    ///
+    /// - Parameter count: the least number of letters that it is worth an entry of the log for.
+    package func trim(of source: PartitionID, in mail: OutgoingMail, from count: UInt64) -> [MailReceipt] {
+        guard mail.waitingCount >= count else { return [] }
+        var receipts: [MailReceipt] = []
+        // At least as many as there are: not every letter of a partition goes to every other.
+        var letters: UInt64 = 0
+        for destination in mail.destinations {
+            guard let stream = streams[StreamID(source: source, destination: destination)],
+                stream.taken > stream.trimmed
+            else { continue }
+            letters += stream.taken - stream.trimmed
+            receipts.append(mail.receipt(for: destination, sequence: stream.taken))
+        }
+        return letters >= count ? receipts : []
+    }
+
+    /// A trim is on its way through the log.
+    package mutating func noteTrim(_ receipts: [MailReceipt], of source: PartitionID) {
+        for receipt in receipts {
+            streams[StreamID(source: source, destination: receipt.partition)]?.trimmed = receipt.sequence
+        }
+    }
+
+    /// A partition's letters are carried here no longer.
+    package mutating func forget(_ source: PartitionID) {
+        streams = streams.filter { $0.key.source != source }
+    }
+}

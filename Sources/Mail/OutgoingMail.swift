@@ -1,0 +1,185 @@
+internal import DequeModule
+package import Model
+
+/// The letters of a partition that wait to be taken: a queue for each destination, from the entry that wrote a letter until
+/// the destination is known to have it. Values only; the store and the network are its users' affair.
+package struct OutgoingMail: Sendable {
+    /// What the streams of a partition begin with.
+    private static let firstIncarnation: UInt64 = 1
+
+    private struct Waiting {
+        let sequence: UInt64
+        let predecessor: UInt64
+        let messages: [MailMessage]
+    }
+
+    private struct Stream {
+        var incarnation = OutgoingMail.firstIncarnation
+        var acknowledged: UInt64 = 0
+        var lastSequence: UInt64 = 0
+        /// The last letter with a message that somebody waits for.
+        var lastAwaited: UInt64 = 0
+        var waiting: Deque<Waiting> = []
+        /// In all letters that wait.
+        var waitingMessages = 0
+
+        /// - Returns: whether the destination has not taken it yet.
+        mutating func enqueue(_ messages: [MailMessage], sequence: UInt64) -> Bool {
+            let isUntaken = sequence > acknowledged
+            if isUntaken {
+                waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, messages: messages))
+                waitingMessages += messages.count
+            }
+            lastSequence = max(lastSequence, sequence)
+            if messages.contains(where: \.isAwaited) { lastAwaited = max(lastAwaited, sequence) }
+            return isUntaken
+        }
+
+        /// - Returns: the sequences of the letters that were waiting and are taken now.
+        mutating func take(upTo sequence: UInt64) -> [UInt64] {
+            acknowledged = sequence
+            let taken = waiting.prefix { $0.sequence <= sequence }
+            waitingMessages -= taken.reduce(0) { $0 + $1.messages.count }
+            let sequences = taken.map(\.sequence)
+            waiting.removeFirst(sequences.count)
+            return sequences
+        }
+    }
+
+    private var streams: [PartitionID: Stream] = [:]
+    /// For each letter, how many destinations have not taken it.
+    private var untaken: [UInt64: Int] = [:]
+
+    package init() {}
+
+    /// A destination's stream as it was trimmed last, before the letters that are left are appended again.
+    package mutating func restore(_ receipt: MailReceipt) {
+        streams[receipt.partition] = Stream(
+            incarnation: receipt.incarnation,
+            acknowledged: receipt.sequence,
+            lastSequence: receipt.sequence
+        )
+    }
+
+    /// A letter to some destinations, later than all before.
+    package mutating func append(_ messages: [MailMessage], sequence: UInt64, to destinations: [PartitionID]) {
+        var untakenCount = 0
+        for destination in destinations {
+            if streams[destination, default: Stream()].enqueue(messages, sequence: sequence) { untakenCount += 1 }
+        }
+        untaken[sequence] = untakenCount
+    }
+
+    /// The destinations that have letters waiting.
+    package var destinations: [PartitionID] {
+        streams.filter { !$0.value.waiting.isEmpty }.map(\.key)
+    }
+
+    /// How many letters no trim has taken away yet, counting one to several destinations several times.
+    package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
+
+    /// A destination for which more than `limit` messages wait, if there is one.
+    package func fullDestination(limit: Int) -> PartitionID? {
+        streams.first { $0.value.waitingMessages > limit }?.key
+    }
+
+    /// Whether a destination's receipt can be true: neither ahead of what was written, nor behind what it has
+    /// acknowledged before. It cannot where one side lost the end of its log.
+    package func isPossible(_ sequence: UInt64, from destination: PartitionID) -> Bool {
+        guard let stream = streams[destination] else { return sequence == 0 }
+        return sequence >= stream.acknowledged && sequence <= stream.lastSequence
+    }
+
+    /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
+    package func receipt(for destination: PartitionID, sequence: UInt64) -> MailReceipt {
+        MailReceipt(
+            partition: destination,
+            incarnation: streams[destination]?.incarnation ?? OutgoingMail.firstIncarnation,
+            sequence: sequence
+        )
+    }
+
+    /// Whether there are letters for a destination behind the one numbered `sequence`.
+    package func hasLetters(for destination: PartitionID, after sequence: UInt64) -> Bool {
+        (streams[destination]?.waiting.last?.sequence ?? 0) > sequence
+    }
+
+    /// Whether somebody waits for a letter to a destination behind the one numbered `sequence`.
+    package func isAwaited(by destination: PartitionID, after sequence: UInt64) -> Bool {
+        (streams[destination]?.lastAwaited ?? 0) > sequence
+    }
+
+    /// Letters for a destination behind the one numbered `sequence`, oldest first.
+    ///
+    /// - Parameters:
+    ///   - limit: the most letters.
+    ///   - bytes: about the most bytes; one letter is returned however large it is.
+    ///   - source: the partition whose mail this is.
+    package func letters(
+        for destination: PartitionID,
+        after sequence: UInt64,
+        limit: Int,
+        bytes: Int,
+        from source: PartitionID
+    ) -> [Letter] {
+        guard let stream = streams[destination] else { return [] }
+        let start = stream.waiting.partitioningIndex { $0.sequence > sequence }
+        var letters: [Letter] = []
+        var size = 0
+        for waiting in stream.waiting[start...].prefix(limit) {
+            let letter = Letter(
+                source: source,
+                incarnation: stream.incarnation,
+                sequence: waiting.sequence,
+                predecessor: waiting.predecessor,
+                messages: waiting.messages
+            )
+            size += letter.size
+            if size > bytes, !letters.isEmpty { break }
+            letters.append(letter)
+        }
+        return letters
+    }
+
+    /// What a trim did.
+    package struct Trimmed {
+        /// Receipts that said something new.
+        package var receipts: [MailReceipt] = []
+        /// Letters that all of their destinations have.
+        package var letters: [UInt64] = []
+    }
+
+    /// Applies that destinations have taken letters.
+    package mutating func trim(_ receipts: [MailReceipt]) -> Trimmed {
+        var trimmed = Trimmed()
+        for receipt in receipts {
+            guard let stream = streams[receipt.partition], stream.incarnation == receipt.incarnation,
+                receipt.sequence > stream.acknowledged, receipt.sequence <= stream.lastSequence
+            else { continue }
+            for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
+                let left = (untaken[sequence] ?? 1) - 1
+                untaken[sequence] = left > 0 ? left : nil
+                if left <= 0 { trimmed.letters.append(sequence) }
+            }
+            trimmed.receipts.append(receipt)
+        }
+        return trimmed
+    }
+}
+
+extension Deque {
+    /// The index of the first element that satisfies a predicate which all later ones satisfy too.
+    fileprivate func partitioningIndex(_ predicate: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(self[middle]) {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return low
+    }
+}
