@@ -5,10 +5,10 @@ import Testing
 /// What befalls replicas, each fault by itself in whole simulated clusters: nothing acknowledged is lost, nobody reads
 /// what is out of date, and everything is as before in the end; where a time is promised, the partition serves again in it.
 ///
-/// Torn records are `LogWriterTests`', clocks that step `ClockTests`', full disks `test_faults.py`'s.
+/// Torn records are `LogWriterTests`', clocks that step `ClockTests`'.
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
-    private static let seeds: Range<UInt64> = 1..<41
+    private static let seeds: Range<UInt64> = 1..<31
 
     /// - Parameter longestSilence: the most that the partition may answer nobody, in microseconds.
     private func check(
@@ -102,6 +102,23 @@ import Testing
         check { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.failedSync.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func primarysDiskFull() {
+        check(longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.fullDisk.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func primarysDiskHangs() {
+        // The log's patience, and then as if it had failed.
+        check(longestSilence: 3 * Self.seconds / 2 + Self.failover) { simulation in
+            simulation.repeating(every: 8 * Self.seconds) { simulation in
+                Harm.slowDisk.befall(simulation.firstPrimary, for: 6 * Self.seconds, in: simulation)
             }
         }
     }

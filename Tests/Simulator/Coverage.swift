@@ -9,6 +9,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case logRead, snapshotSent, snapshotInstalled
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed
+    case wantsToLeave, wantsToStay, hungDiskGivenUp
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.

@@ -7,7 +7,7 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, failedSync, lostData, flush, transfer, leave, rebuild
+    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, lostData, flush, transfer, leave, rebuild
 
     /// Any fault, of anything, for any time.
     static func any(in simulation: Simulation) {
@@ -125,6 +125,7 @@ package enum Harm: CaseIterable, Sendable {
             simulation.network.longestDelay = UInt64.random(in: 10_000...600_000, using: &simulation.random)
             simulation.schedule(after: time) { [unowned simulation] in simulation.network.longestDelay = 2_000 }
         case .slowDisk: node.hangDisk(for: time)
+        case .fullDisk: node.fullUntil = max(node.fullUntil, simulation.now + time)
         case .failedSync:
             guard node.isUp else { return false }
             node.disk.hasFailed = true
@@ -142,9 +143,7 @@ package enum Harm: CaseIterable, Sendable {
             }
         case .leave:
             guard node.isUp else { return false }
-            for partition in simulation.partitions {
-                node.handle(.leave(true), in: partition)
-            }
+            node.isEnding = true
             Harm.crash(node, after: time / 2, for: 300_000, in: simulation)
         case .rebuild:
             // Nothing is wrong with it: what follows must be right for any replica.

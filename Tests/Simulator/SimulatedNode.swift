@@ -15,16 +15,23 @@ final class SimulatedNode {
     }
 
     static let tick: UInt64 = 50_000
+    /// How many ticks a sync may take, where all partitions can go on without this node.
+    private static let patience = 30
 
     let id: NodeID
-    private unowned let simulation: Simulation
+    unowned let simulation: Simulation
     var disk = SimulatedDisk()
     /// Changes when the process starts and when it ends.
     private(set) var run: UInt64 = 0
     private(set) var isUp = false
     var pausedUntil: UInt64 = 0
     /// Until then no sync ends.
-    private var hungUntil: UInt64 = 0
+    var hungUntil: UInt64 = 0
+    private var ticksOfSync = 0
+    /// Until then it takes nothing new.
+    var fullUntil: UInt64 = 0
+    /// It is about to be ended.
+    var isEnding = false
     /// Its data is lost: it never comes back as itself.
     var isRetired = false
 
@@ -98,7 +105,9 @@ final class SimulatedNode {
         waiting = [:]
         tickets = []
         isSyncing = false
+        ticksOfSync = 0
         pausedUntil = 0
+        isEnding = false
     }
 
     func hangDisk(for time: UInt64) { hungUntil = max(hungUntil, simulation.now + time) }
@@ -125,13 +134,19 @@ final class SimulatedNode {
     private func onTick() {
         simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
         simulation.send(
-            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.hasFailed))),
+            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.hasFailed && !isFull))),
             from: .node(id),
             to: .coordinator
         )
+        let wantsToLeave = isEnding || isFull || disk.hasFailed
         for partition in replicas.keys.sorted() {
+            if let replica = replicas[partition], replica.isLeaving != wantsToLeave {
+                simulation.coverage.note(wantsToLeave ? .wantsToLeave : .wantsToStay)
+                handle(.leave(wantsToLeave), in: partition)
+            }
             handle(.tick, in: partition)
         }
+        giveUpHungDisk()
         updateWants()
         courier.tick()
         if now >= lastBeacon + simulation.settings.times.beacon {
@@ -139,6 +154,28 @@ final class SimulatedNode {
             for peer in leases.beaconPeers {
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: .node(peer))
             }
+        }
+    }
+
+    private var isFull: Bool { simulation.now < fullUntil }
+
+    /// A disk that does not answer makes its node useless as a member, and keeps it from being replaced.
+    private func giveUpHungDisk() {
+        guard isSyncing, !disk.hasFailed else { return }
+        ticksOfSync += 1
+        guard ticksOfSync > SimulatedNode.patience else { return }
+        let isDispensable = map.configurations.allSatisfy {
+            !$0.replicas.contains(id) || $0.replicas.count > simulation.settings.minimumReplicas
+        }
+        guard isDispensable else { return }
+        simulation.coverage.note(.hungDiskGivenUp)
+        disk.hasFailed = true
+        logFailed()
+        // By whoever operates it.
+        simulation.schedule(after: 3_000_000) { [unowned self, run] in
+            guard self.run == run, run != 0 else { return }
+            self.crash()
+            self.start()
         }
     }
 
@@ -229,9 +266,9 @@ final class SimulatedNode {
     }
 
     private func submit(_ command: RegisterCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
-        guard let replica = replicas[partition], mayRead(replica), replica.mayWrite(now: now, leases: leases) else {
-            return false
-        }
+        guard !isFull, let replica = replicas[partition], mayRead(replica),
+            replica.mayWrite(now: now, leases: leases)
+        else { return false }
         self.waiting[partition, default: [:]][replica.lastIndex + 1] = waiting
         handle(.submitted([command.encoded()]), in: partition)
         return true
@@ -331,6 +368,7 @@ final class SimulatedNode {
     private func sync() {
         guard !isSyncing, let last = tickets.last?.write else { return }
         isSyncing = true
+        ticksOfSync = 0
         let hang = max(hungUntil, simulation.now) - simulation.now
         whenAwake(after: hang + UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
             self.isSyncing = false
@@ -394,50 +432,11 @@ final class SimulatedNode {
         disk.store(machine, in: partition, trimsLog: trimsLog)
     }
 
-    // MARK: Learners
-
-    private func readEntries(
-        from first: LogIndex,
-        for follower: NodeID,
-        _ epoch: UInt64,
-        in partition: PartitionID
-    ) {
-        // Long, now and then: the replica may be in another epoch then.
-        let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
-        whenAwake(after: time, run) {
-            let found = self.disk.entries(of: partition, from: first, limit: 100)
-            self.handle(
-                .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower, epoch: epoch),
-                in: partition
-            )
-        }
-    }
-
-    private func sendSnapshot(to follower: NodeID, _ epoch: UInt64, of partition: PartitionID) {
-        guard let machine = machines[partition], let configuration = replicas[partition]?.configuration else { return }
-        whenAwake(after: 20_000, run) {
-            self.simulation.send(
-                .snapshot(partition, machine, configuration: configuration),
-                from: .node(self.id),
-                to: .node(follower)
-            )
-        }
-        whenAwake(after: 100_000, run) { self.handle(.snapshotEnded(for: follower, epoch: epoch), in: partition) }
-    }
-
-    private func install(
-        _ machine: RegisterMachine,
-        _ configuration: PartitionMap.Configuration,
-        in partition: PartitionID
-    ) {
-        guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
-            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed
-        else { return }
+    /// A snapshot takes the place of what there is.
+    func replaceAll(of partition: PartitionID, with machine: RegisterMachine) {
         disk.install(machine, epoch: machine.lastEpoch, in: partition)
         tickets.removeAll { $0.partition == partition }
         machines[partition] = machine
         unapplied[partition] = [:]
-        simulation.coverage.note(.snapshotInstalled)
-        handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
     }
 }

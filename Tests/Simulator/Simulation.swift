@@ -316,6 +316,8 @@ package final class Simulation {
         isCoordinatorUp = true
         for node in sortedNodes {
             node.pausedUntil = 0
+            node.fullUntil = 0
+            node.hungUntil = 0
             if node.disk.hasFailed { node.crash() }
             node.start()
         }

@@ -1,0 +1,49 @@
+internal import Model
+internal import Placement
+internal import Randomness
+internal import Replication
+
+/// What a node does for replicas that lack entries, and when it is one of them.
+extension SimulatedNode {
+    func readEntries(
+        from first: LogIndex,
+        for follower: NodeID,
+        _ epoch: UInt64,
+        in partition: PartitionID
+    ) {
+        // Long, now and then: the replica may be in another epoch then.
+        let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
+        whenAwake(after: time, run) {
+            let found = self.disk.entries(of: partition, from: first, limit: 100)
+            self.handle(
+                .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower, epoch: epoch),
+                in: partition
+            )
+        }
+    }
+
+    func sendSnapshot(to follower: NodeID, _ epoch: UInt64, of partition: PartitionID) {
+        guard let machine = machines[partition], let configuration = replicas[partition]?.configuration else { return }
+        whenAwake(after: 20_000, run) {
+            self.simulation.send(
+                .snapshot(partition, machine, configuration: configuration),
+                from: .node(self.id),
+                to: .node(follower)
+            )
+        }
+        whenAwake(after: 100_000, run) { self.handle(.snapshotEnded(for: follower, epoch: epoch), in: partition) }
+    }
+
+    func install(
+        _ machine: RegisterMachine,
+        _ configuration: PartitionMap.Configuration,
+        in partition: PartitionID
+    ) {
+        guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
+            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed
+        else { return }
+        replaceAll(of: partition, with: machine)
+        simulation.coverage.note(.snapshotInstalled)
+        handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
+    }
+}
