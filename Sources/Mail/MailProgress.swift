@@ -25,14 +25,37 @@ package struct MailProgress: Sendable {
         streams[StreamID(source: source, destination: destination)]?.taken ?? 0
     }
 
-    /// A destination says how far it is with one source's letters: they go on from there, forward or back.
+    /// What a receipt tells.
+    package enum News {
+        /// The destination has taken more than was known.
+        case progress
+        /// It has taken no more, or is further back: letters go on from there.
+        case noProgress
+        /// It has said more in the meantime.
+        case late
+        /// It cannot be: one side has lost the end of its log.
+        case impossible
+    }
+
+    /// A destination says how far it is with the letters of one source.
     ///
-    /// - Returns: whether it has taken more than was known.
-    package mutating func note(_ receipt: MailReceipt, of destination: PartitionID) -> Bool {
+    /// - Parameters:
+    ///   - mail: the source's.
+    ///   - floor: what the destination was noted to have when it was asked; it cannot have said less after that.
+    package mutating func note(
+        _ receipt: MailReceipt,
+        of destination: PartitionID,
+        in mail: OutgoingMail,
+        floor: UInt64
+    ) -> News {
+        guard receipt.sequence >= floor, receipt.sequence <= mail.lastSequence(to: destination) else {
+            return .impossible
+        }
+        guard receipt.sequence >= mail.acknowledged(by: destination) else { return .late }
         let id = StreamID(source: receipt.partition, destination: destination)
         let isProgress = receipt.sequence > streams[id]?.taken ?? 0
         streams[id, default: Stream()].taken = receipt.sequence
-        return isProgress
+        return isProgress ? .progress : .noProgress
     }
 
     /// What is to be trimmed of a source's letters.

@@ -83,12 +83,11 @@ package struct OutgoingMail: Sendable {
         streams.first { $0.value.waitingMessages > limit }?.key
     }
 
-    /// Whether a destination's receipt can be true: neither ahead of what was written, nor behind what it has
-    /// acknowledged before. It cannot where one side lost the end of its log.
-    package func isPossible(_ sequence: UInt64, from destination: PartitionID) -> Bool {
-        guard let stream = streams[destination] else { return sequence == 0 }
-        return sequence >= stream.acknowledged && sequence <= stream.lastSequence
-    }
+    /// The last letter that a destination was noted to have.
+    package func acknowledged(by destination: PartitionID) -> UInt64 { streams[destination]?.acknowledged ?? 0 }
+
+    /// The last letter that was written to a destination.
+    package func lastSequence(to destination: PartitionID) -> UInt64 { streams[destination]?.lastSequence ?? 0 }
 
     /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
     package func receipt(for destination: PartitionID, sequence: UInt64) -> MailReceipt {

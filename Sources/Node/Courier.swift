@@ -21,11 +21,14 @@ final class Courier {
     /// What a node is sent together.
     private struct Request {
         private(set) var letters: [PartitionID: [Letter]] = [:]
+        /// By destination and source, what the destination was noted to have taken when the letters were sent.
+        private(set) var floors: [PartitionID: [PartitionID: UInt64]] = [:]
         private(set) var bytes = 0
         private(set) var isFull = false
 
-        mutating func add(_ new: [Letter], to destination: PartitionID) {
-            guard !new.isEmpty else { return }
+        mutating func add(_ new: [Letter], of mail: OutgoingMail, to destination: PartitionID) {
+            guard let source = new.first?.source else { return }
+            floors[destination, default: [:]][source] = mail.acknowledged(by: destination)
             bytes += new.reduce(0) { $0 + $1.size }
             letters[destination, default: []].append(contentsOf: new)
             isFull = isFull || new.count == Courier.lettersPerBag || bytes >= Courier.bytesPerRequest / 2
@@ -75,32 +78,32 @@ final class Courier {
         let now = NIODeadline.now()
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
-            let outbox = replica.partition.outbox
-            for destination in outbox.destinations {
+            let mail = replica.partition.outgoingMail
+            for destination in mail.destinations {
                 guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
                     pauses[destination].map({ $0.end <= now }) ?? true
                 else { continue }
                 let taken = progress.taken(from: source, by: destination)
-                guard isDue(node, at: now) || outbox.isAwaited(by: destination, after: taken) else {
-                    if outbox.hasLetters(for: destination, after: taken) { pumpWhenDue(node) }
+                guard isDue(node, at: now) || mail.isAwaited(by: destination, after: taken) else {
+                    if mail.hasLetters(for: destination, after: taken) { pumpWhenDue(node) }
                     continue
                 }
                 let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
                 guard left > 0 else { continue }
-                let letters = outbox.letters(
+                let letters = mail.letters(
                     for: destination,
                     after: taken,
                     limit: Courier.lettersPerBag,
                     bytes: left,
                     from: source
                 )
-                requests[node, default: Request()].add(letters, to: destination)
+                requests[node, default: Request()].add(letters, of: mail, to: destination)
             }
         }
         for (node, request) in requests where !request.letters.isEmpty {
             // What did not fit follows at once.
             if isDue(node, at: now), !request.isFull { dueTimes[node] = now + Courier.interval }
-            send(request.letters.map { MailBag(destination: $0.key, letters: $0.value) }, to: node)
+            send(request, to: node)
         }
     }
 
@@ -115,14 +118,15 @@ final class Courier {
         }
     }
 
-    private func send(_ bags: [MailBag], to node: NodeID) {
+    private func send(_ request: Request, to node: NodeID) {
         busyNodes.insert(node)
+        let bags = request.letters.map { MailBag(destination: $0.key, letters: $0.value) }
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {
             case .success(.delivered(let reports)):
                 var isProgress = false
                 for report in reports {
-                    isProgress = self.take(report) || isProgress
+                    isProgress = self.take(report, floors: request.floors[report.destination] ?? [:]) || isProgress
                 }
                 self.release(node, after: isProgress ? .zero : Courier.pauseAfterFailure)
             case .success(let reply):
@@ -150,11 +154,21 @@ final class Courier {
     /// A destination says how far it is: letters go on from there, forward or back.
     ///
     /// - Returns: whether anything was taken.
-    private func take(_ report: MailReport) -> Bool {
+    private func take(_ report: MailReport, floors: [PartitionID: UInt64]) -> Bool {
         var isProgress = false
         for receipt in report.receipts {
-            guard isPossible(receipt, at: report.destination) else { continue }
-            isProgress = progress.note(receipt, of: report.destination) || isProgress
+            // Who carries these letters now has been told more, or will be.
+            guard let replica = host.replica(of: receipt.partition), replica.isServing,
+                let floor = floors[receipt.partition]
+            else { continue }
+            let mail = replica.partition.outgoingMail
+            switch progress.note(receipt, of: report.destination, in: mail, floor: floor) {
+            case .progress: isProgress = true
+            case .noProgress, .late: break
+            case .impossible:
+                // Without a lease there may be a later primary, who has written more.
+                if replica.mayRead { noteLostEntries(receipt.partition, report.destination) }
+            }
         }
         if isProgress {
             pauses[report.destination] = nil
@@ -169,15 +183,10 @@ final class Courier {
         return isProgress
     }
 
-    /// Whether a destination's receipt agrees with what its source wrote; if not, the node says so.
-    private func isPossible(_ receipt: MailReceipt, at destination: PartitionID) -> Bool {
-        guard let replica = host.replica(of: receipt.partition) else { return false }
-        if replica.partition.outbox.isPossible(receipt.sequence, from: destination) { return true }
-        let what = "mail from partition \(receipt.partition) to \(destination) disagrees: one side lost entries"
-        if host.problems.set(what, about: "mail \(receipt.partition) to \(destination)") {
-            logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
-        }
-        return false
+    private func noteLostEntries(_ source: PartitionID, _ destination: PartitionID) {
+        let what = "mail from partition \(source) to \(destination) disagrees: one side lost entries"
+        guard host.problems.set(what, about: "mail \(source) to \(destination)") else { return }
+        logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
     }
 
     /// A partition is served here no longer: what its destinations have taken is to be found out anew when it is.
@@ -197,7 +206,7 @@ final class Courier {
     private func trim(_ replica: Replica, from count: UInt64) {
         guard replica.isServing else { return }
         let source = replica.partition.id
-        let receipts = progress.trim(of: source, in: replica.partition.outbox, from: count)
+        let receipts = progress.trim(of: source, in: replica.partition.outgoingMail, from: count)
         guard !receipts.isEmpty, replica.trimOutbox(receipts) else { return }
         progress.noteTrim(receipts, of: source)
     }

@@ -60,7 +60,7 @@ final class NodeGauges: Sendable {
         gauge("partition.epoch", replica.state.configuration.epoch)
         gauge("partition.serving", replica.isServing ? 1 : 0)
         gauge("partition.requests.waiting", replica.waitingCount)
-        gauge("partition.mail.waiting", replica.partition.outbox.waitingCount)
+        gauge("partition.mail.waiting", replica.partition.outgoingMail.waitingCount)
         gauge("partition.home.lists", replica.partition.homeListCount)
         gauge("partition.home.tail.entries", replica.partition.tailEntryCount)
         let statistics = replica.partition.statistics

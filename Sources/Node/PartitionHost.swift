@@ -186,7 +186,7 @@ final class PartitionHost {
                     replica.state.configuration.primary == node && !replica.isServing && replica.failure == nil
                 },
                 waitingLetters: byID.values.reduce(0) { sum, replica in
-                    sum + (replica.isServing ? UInt64(replica.partition.outbox.waitingCount) : 0)
+                    sum + (replica.isServing ? UInt64(replica.partition.outgoingMail.waitingCount) : 0)
                 },
                 unappliedEntries: byID.values.reduce(0) { $0 + UInt64($1.applier.backlog) }
             )

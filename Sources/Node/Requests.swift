@@ -50,7 +50,7 @@ final class Requests {
             return completion(.refused(Refusal(.error, "not a command of front ends")))
         }
         guard isOpen(completion) else { return }
-        if let away = partition.outbox.fullDestination(limit: host.outboxLimit) {
+        if let away = partition.outgoingMail.fullDestination(limit: host.outboxLimit) {
             return completion(
                 .refused(.unavailable("partition \(partition.id): too much mail waits for partition \(away)"))
             )

@@ -20,7 +20,7 @@ package final class Partition {
     let database: Database
     let keys: Keys
     let transaction: Transaction
-    let outboxStore: Outbox
+    let outbox: Outbox
     let inbox: Inbox
     let authorLists: AuthorLists
     let homeLists: HomeLists
@@ -65,7 +65,7 @@ package final class Partition {
         transaction = Transaction(database: database)
         meta = try database.record(keys.of(.meta)) ?? PartitionMeta()
         readable = meta
-        outboxStore = try Outbox(database: database, keys: keys)
+        outbox = try Outbox(database: database, keys: keys)
         inbox = try Inbox(database: database, keys: keys)
         authorLists = try AuthorLists(database: database, keys: keys, settings: settings)
         homeLists = try HomeLists(database: database, keys: keys, settings: settings)
@@ -95,7 +95,7 @@ package final class Partition {
     package var lastID: UInt64 { meta.lastID }
 
     /// Letters on their way to other partitions.
-    package var outbox: OutgoingMail { outboxStore.mail }
+    package var outgoingMail: OutgoingMail { outbox.mail }
 
     /// Entries whose effects are written to the store together.
     package static let largestGroup = 256
@@ -239,7 +239,7 @@ package final class Partition {
     private func postMail() {
         for letter in mail.takeAll() {
             meta.outboxSequence += 1
-            outboxStore.append(
+            outbox.append(
                 letter.messages,
                 sequence: meta.outboxSequence,
                 to: letter.destinations,

@@ -3,7 +3,7 @@ import Model
 import Randomness
 import Testing
 
-/// Two partitions' mail to a third and to each other, with letters late, lost, repeated and in any order, carriers that
+/// Three partitions' mail to each other, with letters and receipts late, lost, repeated and in any order, carriers that
 /// forget what they knew, and restarts from what is stored: everything arrives exactly once, in order.
 @Suite struct MailProperty {
     @Test(arguments: 1...UInt64(40)) func everyLetterArrivesOnceAndInOrder(seed: UInt64) {
@@ -41,7 +41,8 @@ private struct World {
     /// What a restart of a source finds: its letters, and how far each destination was noted to have them.
     private var stored: [PartitionID: [Stored]] = [:]
     private var trimmed: [Stream: MailReceipt] = [:]
-    private var onTheWay: [(destination: PartitionID, letter: Letter)] = []
+    private var onTheWay: [(destination: PartitionID, letter: Letter, floor: UInt64)] = []
+    private var answers: [(destination: PartitionID, receipt: MailReceipt, floor: UInt64)] = []
     private var last: UInt64 = 0
     private(set) var written: [Stream: [UInt64]] = [:]
     private(set) var arrived: [Stream: [UInt64]] = [:]
@@ -64,12 +65,15 @@ private struct World {
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<5: write(from: source)
         case 5..<9: send(from: source, to: destination)
-        case 9..<16:
+        case 9..<15:
             guard let index = onTheWay.indices.randomElement(using: &random) else { return }
-            let (destination, letter) = onTheWay[index]
+            let (destination, letter, floor) = onTheWay[index]
             if !random.one(in: 6) { onTheWay.remove(at: index) }
-            if !random.one(in: 5) { deliver(letter, to: destination) }
-        case 16: trim(source, from: UInt64.random(in: 1...20, using: &random))
+            if !random.one(in: 5) { deliver(letter, to: destination, floor: floor) }
+            guard let index = answers.indices.randomElement(using: &random) else { return }
+            take(answers[index])
+            if !random.one(in: 6) { answers.remove(at: index) }
+        case 15, 16: trim(source, from: UInt64.random(in: 1...4, using: &random))
         case 17: progress[source]?.forget(source)
         default: restart(source)
         }
@@ -77,14 +81,17 @@ private struct World {
 
     /// Everything arrives that is still to be taken.
     mutating func settle() {
-        onTheWay = []
         for source in World.partitions {
+            progress[source]?.forget(source)
             for destination in World.partitions {
+                (onTheWay, answers) = ([], [])
                 send(from: source, to: destination, limit: .max)
-                for (destination, letter) in onTheWay {
-                    deliver(letter, to: destination)
+                for (destination, letter, floor) in onTheWay {
+                    deliver(letter, to: destination, floor: floor)
                 }
-                onTheWay = []
+                for answer in answers {
+                    take(answer)
+                }
             }
             trim(source, from: 1)
         }
@@ -115,10 +122,11 @@ private struct World {
             from: source
         )
         #expect(letters.isEmpty != mail.hasLetters(for: destination, after: position))
-        onTheWay += letters.map { (destination, $0) }
+        let floor = mail.acknowledged(by: destination)
+        onTheWay += letters.map { (destination, $0, floor) }
     }
 
-    private mutating func deliver(_ letter: Letter, to destination: PartitionID) {
+    private mutating func deliver(_ letter: Letter, to destination: PartitionID, floor: UInt64) {
         guard var mail = incoming[destination] else { return }
         switch mail.verdict(on: letter) {
         case .take:
@@ -130,9 +138,15 @@ private struct World {
         case .refuse: refused += 1
         }
         incoming[destination] = mail
-        let receipt = mail.receipt(for: letter.source)
-        guard outgoing[letter.source]?.isPossible(receipt.sequence, from: destination) == true else { return }
-        _ = progress[letter.source]?.note(receipt, of: destination)
+        answers.append((destination, mail.receipt(for: letter.source), floor))
+    }
+
+    private mutating func take(_ answer: (destination: PartitionID, receipt: MailReceipt, floor: UInt64)) {
+        let source = answer.receipt.partition
+        guard let mail = outgoing[source],
+            let news = progress[source]?.note(answer.receipt, of: answer.destination, in: mail, floor: answer.floor)
+        else { return }
+        #expect(news != .impossible)
     }
 
     private mutating func trim(_ source: PartitionID, from count: UInt64) {

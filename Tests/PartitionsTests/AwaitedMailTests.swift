@@ -37,22 +37,23 @@ import Testing
     @Test func theListBehindAFirstFollowIsAwaited() throws {
         let before = try taken(from: here, by: there)
         try follow(hasPosted: true)
-        let outbox = try cluster.partition(here).outbox
-        #expect(outbox.hasLetters(for: there, after: before))
-        #expect(outbox.isAwaited(by: there, after: before))
+        let mail = try cluster.partition(here).outgoingMail
+        #expect(mail.hasLetters(for: there, after: before))
+        #expect(mail.isAwaited(by: there, after: before))
         let answered = try taken(from: there, by: here)
         try cluster.deliver(PartitionCluster.Stream(source: here, destination: there), limit: 1_000)
-        #expect(try !outbox.isAwaited(by: there, after: taken(from: here, by: there)))
+        let left = try cluster.partition(here).outgoingMail
+        #expect(try !left.isAwaited(by: there, after: taken(from: here, by: there)))
         // So is the answer with the list.
-        #expect(try cluster.partition(there).outbox.isAwaited(by: here, after: answered))
+        #expect(try cluster.partition(there).outgoingMail.isAwaited(by: here, after: answered))
     }
 
     @Test func nobodyWaitsForTheListOfWhoHasNeverPosted() throws {
         let before = try taken(from: here, by: there)
         try follow(hasPosted: false)
-        let outbox = try cluster.partition(here).outbox
-        #expect(outbox.hasLetters(for: there, after: before))
-        #expect(!outbox.isAwaited(by: there, after: before))
+        let mail = try cluster.partition(here).outgoingMail
+        #expect(mail.hasLetters(for: there, after: before))
+        #expect(!mail.isAwaited(by: there, after: before))
     }
 
     @Test func nobodyWaitsForDeliveries() throws {
@@ -60,9 +61,9 @@ import Testing
         try cluster.deliverEverything()
         let before = try taken(from: there, by: here)
         try cluster.apply(.postTweet(PostTweet(author: author, text: "to one reader")), in: there)
-        let outbox = try cluster.partition(there).outbox
-        #expect(outbox.hasLetters(for: here, after: before))
-        #expect(!outbox.isAwaited(by: here, after: before))
+        let mail = try cluster.partition(there).outgoingMail
+        #expect(mail.hasLetters(for: here, after: before))
+        #expect(!mail.isAwaited(by: here, after: before))
     }
 
     @Test func aCreationIsAwaited() throws {
@@ -80,6 +81,6 @@ import Testing
             .createUser(CreateUser(username: name, requestedID: user, displayName: nil)),
             in: there
         )
-        #expect(try cluster.partition(there).outbox.isAwaited(by: here, after: before))
+        #expect(try cluster.partition(there).outgoingMail.isAwaited(by: here, after: before))
     }
 }

@@ -138,12 +138,12 @@ final class PartitionCluster {
 
     var streams: [Stream] {
         partitions.values.flatMap { partition in
-            partition.outbox.destinations.map { Stream(source: partition.id, destination: $0) }
+            partition.outgoingMail.destinations.map { Stream(source: partition.id, destination: $0) }
         }.sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
     }
 
     func waiting(in stream: Stream) throws -> [Letter] {
-        try partition(stream.source).outbox.letters(
+        try partition(stream.source).outgoingMail.letters(
             for: stream.destination,
             after: taken[stream] ?? 0,
             limit: .max,
@@ -160,7 +160,7 @@ final class PartitionCluster {
     ///   - isReceiptLost: the destination takes them and the source does not hear of it.
     func deliver(_ stream: Stream, limit: Int, rewind: UInt64 = 0, skip: Int = 0, isReceiptLost: Bool = false) throws {
         let position = taken[stream] ?? 0
-        let letters = try partition(stream.source).outbox.letters(
+        let letters = try partition(stream.source).outgoingMail.letters(
             for: stream.destination,
             after: position - min(rewind, position),
             limit: limit,
@@ -178,7 +178,7 @@ final class PartitionCluster {
     /// Notes in the source's log what a destination has taken.
     func trim(_ stream: Stream) throws {
         guard let sequence = taken[stream], sequence > 0 else { return }
-        let receipt = try partition(stream.source).outbox.receipt(for: stream.destination, sequence: sequence)
+        let receipt = try partition(stream.source).outgoingMail.receipt(for: stream.destination, sequence: sequence)
         try apply(.trimOutbox([receipt]), in: stream.source)
     }
 

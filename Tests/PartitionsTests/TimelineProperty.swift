@@ -293,7 +293,10 @@ struct TimelineProperty {
         for (id, partition) in cluster.partitions {
             let copy = try secondary.partition(id)
             #expect(copy.appliedIndex == partition.appliedIndex && copy.checksum == partition.checksum, "seed \(seed)")
-            #expect(copy.outbox.waitingCount == partition.outbox.waitingCount, "seed \(seed): letters of \(id)")
+            #expect(
+                copy.outgoingMail.waitingCount == partition.outgoingMail.waitingCount,
+                "seed \(seed): letters of \(id)"
+            )
             #expect((try secondary.truth(of: id) == cluster.truth(of: id)) == true, "seed \(seed): store of \(id)")
         }
         for user in users {

@@ -8,8 +8,8 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
-    case letterTaken, letterRepeated, letterTooEarly, mailTrimmed
-    case wantsToLeave, wantsToStay, hungDiskGivenUp
+    case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
+    case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.
@@ -42,6 +42,7 @@ package struct Coverage: Sendable {
         if !effects.arrived.isEmpty { note(.letterTaken) }
         if effects.repeated > 0 { note(.letterRepeated) }
         if effects.early > 0 { note(.letterTooEarly) }
+        if effects.isTrimmed { note(.mailTrimmed) }
     }
 
     mutating func noteEffect(_ effect: ReplicaState.Effect) {

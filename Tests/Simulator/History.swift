@@ -39,9 +39,16 @@ package struct History {
 
     var acknowledgedWrites: Int { operations.count { $0.answer?.result == .written } }
 
-    /// The longest time in which a partition answered nobody.
-    func longestSilence(of partition: PartitionID, from begin: UInt64, to end: UInt64) -> UInt64 {
-        let answers = operations.filter { $0.partition == partition }.compactMap { $0.answer?.at }
+    /// The longest time in which a partition answered nobody, or no write.
+    func longestSilence(
+        of partition: PartitionID,
+        isOfWrites: Bool = false,
+        from begin: UInt64,
+        to end: UInt64
+    ) -> UInt64 {
+        let answers = operations.filter { $0.partition == partition }.compactMap(\.answer).filter {
+            !isOfWrites || $0.result == .written
+        }.map(\.at)
         let times = [begin] + answers.filter { $0 > begin && $0 < end }.sorted() + [end]
         return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? end - begin
     }

@@ -64,6 +64,13 @@ struct InvariantChecker {
         }
     }
 
+    /// A destination says that it has taken a letter: it has.
+    mutating func checkReceipt(_ receipt: MailReceipt, of destination: PartitionID) {
+        if !mail.isTaken(receipt, by: destination) {
+            fail("partition \(destination) has not taken what \(receipt) says")
+        }
+    }
+
     mutating func noteAcknowledged(_ index: LogIndex, in partition: PartitionID, now: UInt64) {
         guard index > newestVisible[partition] ?? 0 else { return }
         newestVisible[partition] = index

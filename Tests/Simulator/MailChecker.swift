@@ -14,6 +14,7 @@ struct MailChecker {
 
     private var written: [Stream: [UInt64]] = [:]
     private var arrivedCounts: [Stream: Int] = [:]
+    private var lastTaken: [Stream: UInt64] = [:]
     private(set) var violation: String?
 
     /// What an entry did, when the first replica has applied it.
@@ -23,7 +24,7 @@ struct MailChecker {
                 written[Stream(source: partition, destination: destination), default: []].append(value)
             }
         }
-        for (source, value) in effects.arrived {
+        for (source, sequence, value) in effects.arrived {
             let stream = Stream(source: source, destination: partition)
             let count = arrivedCounts[stream, default: 0]
             let next = written[stream]?.dropFirst(count).first
@@ -33,7 +34,13 @@ struct MailChecker {
                     "mail from partition \(source) to \(partition): \(value) was taken where \(expected) was next"
             }
             arrivedCounts[stream] = count + 1
+            lastTaken[stream] = sequence
         }
+    }
+
+    /// Whether what a receipt says has been committed by its destination.
+    func isTaken(_ receipt: MailReceipt, by destination: PartitionID) -> Bool {
+        receipt.sequence <= lastTaken[Stream(source: receipt.partition, destination: destination)] ?? 0
     }
 
     /// A stream of which not everything has arrived.

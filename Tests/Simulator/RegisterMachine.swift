@@ -10,7 +10,9 @@ struct RegisterMachine {
         /// The value of a letter, and whom it is for.
         var written: (value: UInt64, destinations: [PartitionID])?
         /// The values of letters that were taken, in order.
-        var arrived: [(source: PartitionID, value: UInt64)] = []
+        var arrived: [(source: PartitionID, sequence: UInt64, value: UInt64)] = []
+        /// Whether letters are no longer kept that all have taken.
+        var isTrimmed = false
         /// How many letters of the entry had come before, and how many came too early.
         var repeated = 0
         var early = 0
@@ -24,10 +26,30 @@ struct RegisterMachine {
     private(set) var hash: UInt64 = 0
     private(set) var lastEpoch: UInt64 = 0
     private var lastLetter: UInt64 = 0
+    /// As a store keeps them: what `outgoing` and `incoming` are made of after a restart.
+    private var letters: [UInt64: (message: MailMessage, destinations: [PartitionID])] = [:]
+    private var trimmed: [PartitionID: MailReceipt] = [:]
+
+    /// The machine as a process finds it that has what was stored.
+    func reopened() -> RegisterMachine {
+        var machine = self
+        machine.outgoing = OutgoingMail()
+        for receipt in trimmed.values {
+            machine.outgoing.restore(receipt)
+        }
+        for (sequence, letter) in letters.sorted(by: { $0.key < $1.key }) {
+            machine.outgoing.append([letter.message], sequence: sequence, to: letter.destinations)
+        }
+        machine.incoming = IncomingMail()
+        for receipt in incoming.receipts(of: 0..<8) {
+            machine.incoming.restore(receipt)
+        }
+        return machine
+    }
 
     /// Applies the next entry.
     ///
-    /// - Parameter destinations: the partitions that a write's letter can be for.
+    /// - Parameter destinations: the other partitions.
     mutating func apply(_ entry: ReplicatedEntry, destinations: [PartitionID]) -> Effects {
         applied = entry.index
         lastEpoch = entry.epoch
@@ -43,9 +65,18 @@ struct RegisterMachine {
             guard !chosen.isEmpty else { break }
             lastLetter += 1
             outgoing.append([write.message], sequence: lastLetter, to: chosen)
+            letters[lastLetter] = (write.message, chosen)
             effects.written = (write.value, chosen)
         case .receiveMail(let letters): receive(letters, &effects)
-        case .trimOutbox(let receipts): _ = outgoing.trim(receipts)
+        case .trimOutbox(let receipts):
+            let done = outgoing.trim(receipts)
+            for sequence in done.letters {
+                letters[sequence] = nil
+            }
+            for receipt in done.receipts {
+                trimmed[receipt.partition] = receipt
+            }
+            effects.isTrimmed = !done.letters.isEmpty
         // A primary begins its epoch with an entry without a command.
         case nil: break
         }
@@ -58,7 +89,7 @@ struct RegisterMachine {
             case .take:
                 incoming.noteTaken(letter)
                 for case .removal(_, let tweet) in letter.messages {
-                    effects.arrived.append((letter.source, tweet.rawValue))
+                    effects.arrived.append((letter.source, letter.sequence, tweet.rawValue))
                     hash = StableHash.hash(hash ^ tweet.rawValue)
                 }
             case .skip: effects.repeated += 1

@@ -40,7 +40,7 @@ extension SimulatedNode {
         in partition: PartitionID
     ) {
         guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
-            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed
+            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed, !isFull
         else { return }
         replaceAll(of: partition, with: machine)
         simulation.coverage.note(.snapshotInstalled)

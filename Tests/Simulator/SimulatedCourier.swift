@@ -12,6 +12,8 @@ final class SimulatedCourier {
         let number: UInt64
         /// The last letter of each source in it.
         let last: [PartitionID: UInt64]
+        /// What the destination was noted to have of each source's.
+        let floors: [PartitionID: UInt64]
     }
 
     private static let letters = 3
@@ -40,19 +42,19 @@ final class SimulatedCourier {
             }
             if simulation.random.one(in: 4) { send(to: destination, behind: request) }
         }
-        for (source, machine) in servedPartitions() {
+        for (source, machine) in carriedPartitions() {
             let count = ticks % 10 == 0 ? 1 : SimulatedCourier.lettersPerTrim
             let receipts = progress.trim(of: source, in: machine.outgoing, from: count)
             guard !receipts.isEmpty, node.submit(.trimOutbox(receipts), in: source) else { continue }
-            simulation.coverage.note(.mailTrimmed)
             progress.noteTrim(receipts, of: source)
         }
     }
 
-    private func servedPartitions() -> [(PartitionID, RegisterMachine)] {
+    /// Those that it is the primary of as far as it knows: without a lease too, and beside a later primary.
+    private func carriedPartitions() -> [(PartitionID, RegisterMachine)] {
         simulation.partitions.compactMap { partition in
-            guard let replica = node.replicas[partition], node.mayRead(replica),
-                let machine = node.machines[partition]
+            guard let beginning = node.replicas[partition]?.beginning, let machine = node.machines[partition],
+                machine.applied >= beginning
             else { return nil }
             return (partition, machine)
         }
@@ -63,7 +65,8 @@ final class SimulatedCourier {
         guard let primary = node.map.primary(of: destination) else { return }
         var letters: [Letter] = []
         var last: [PartitionID: UInt64] = [:]
-        for (source, machine) in servedPartitions() {
+        var floors: [PartitionID: UInt64] = [:]
+        for (source, machine) in carriedPartitions() {
             let new = machine.outgoing.letters(
                 for: destination,
                 after: request?.last[source] ?? progress.taken(from: source, by: destination),
@@ -73,12 +76,13 @@ final class SimulatedCourier {
             )
             letters += new
             last[source] = new.last?.sequence
+            floors[source] = machine.outgoing.acknowledged(by: destination)
         }
         guard !letters.isEmpty else { return }
         let number = simulation.nextNumber()
         simulation.send(.mail(destination, letters, number: number), from: .node(node.id), to: .node(primary))
         guard request == nil else { return }
-        requests[destination] = Request(number: number, last: last)
+        requests[destination] = Request(number: number, last: last, floors: floors)
         node.whenAwake(after: SimulatedCourier.patience, node.run) {
             if self.requests[destination]?.number == number { self.requests[destination] = nil }
         }
@@ -86,11 +90,22 @@ final class SimulatedCourier {
 
     /// A destination says how far it is; nothing where it takes no mail now.
     func receive(_ receipts: [MailReceipt], of destination: PartitionID, number: UInt64) {
+        let carried = Dictionary(uniqueKeysWithValues: carriedPartitions())
         for receipt in receipts {
-            guard let machine = node.machines[receipt.partition] else { continue }
-            // What is behind what was trimmed was said before that.
-            guard machine.outgoing.isPossible(receipt.sequence, from: destination) else { continue }
-            _ = progress.note(receipt, of: destination)
+            simulation.checker.checkReceipt(receipt, of: destination)
+            guard let machine = carried[receipt.partition] else { continue }
+            // An answer that is older than the request that is under way may be behind what was trimmed since.
+            let request = requests[destination].flatMap { $0.number == number ? $0 : nil }
+            let floor = request?.floors[receipt.partition] ?? 0
+            switch progress.note(receipt, of: destination, in: machine.outgoing, floor: floor) {
+            case .progress: break
+            case .noProgress: simulation.coverage.note(.lettersNotTaken)
+            case .late: simulation.coverage.note(.lateReceipt)
+            case .impossible:
+                // Without a lease there may be a later primary, who has written more.
+                guard node.replicas[receipt.partition].map(node.mayRead) == true else { continue }
+                simulation.fail("\(node.id): \(destination) says \(receipt), and cannot")
+            }
         }
         if requests[destination]?.number == number { requests[destination] = nil }
     }

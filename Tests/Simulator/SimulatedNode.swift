@@ -78,7 +78,7 @@ final class SimulatedNode {
 
     private func open(_ partition: PartitionID) {
         let log = disk.log(of: partition)
-        let machine = disk.stored(of: partition)
+        let machine = disk.stored(of: partition).reopened()
         machines[partition] = machine
         var entries: [LogIndex: ReplicatedEntry] = [:]
         for entry in disk.entries(of: partition, from: machine.applied + 1, limit: .max)?.1 ?? [] {
@@ -134,11 +134,10 @@ final class SimulatedNode {
     private func onTick() {
         simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
         simulation.send(
-            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !disk.hasFailed && !isFull))),
+            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !wantsToLeave))),
             from: .node(id),
             to: .coordinator
         )
-        let wantsToLeave = isEnding || isFull || disk.hasFailed
         for partition in replicas.keys.sorted() {
             if let replica = replicas[partition], replica.isLeaving != wantsToLeave {
                 simulation.coverage.note(wantsToLeave ? .wantsToLeave : .wantsToStay)
@@ -157,17 +156,17 @@ final class SimulatedNode {
         }
     }
 
-    private var isFull: Bool { simulation.now < fullUntil }
+    var isFull: Bool { simulation.now < fullUntil }
+    private var wantsToLeave: Bool { isEnding || isFull || disk.hasFailed }
 
     /// A disk that does not answer makes its node useless as a member, and keeps it from being replaced.
     private func giveUpHungDisk() {
-        guard isSyncing, !disk.hasFailed else { return }
-        ticksOfSync += 1
-        guard ticksOfSync > SimulatedNode.patience else { return }
         let isDispensable = map.configurations.allSatisfy {
             !$0.replicas.contains(id) || $0.replicas.count > simulation.settings.minimumReplicas
         }
-        guard isDispensable else { return }
+        guard isSyncing, !disk.hasFailed, isDispensable else { return }
+        ticksOfSync += 1
+        guard ticksOfSync > SimulatedNode.patience else { return }
         simulation.coverage.note(.hungDiskGivenUp)
         disk.hasFailed = true
         logFailed()
@@ -210,6 +209,14 @@ final class SimulatedNode {
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: sender)
             }
         case (.replica(let partition, let message), .node(let peer)):
+            // The disk takes nothing new, except what only begins an epoch.
+            if isFull, case .append(let append) = message,
+                append.entries.contains(where: {
+                    !$0.payload.isEmpty && $0.index > replicas[partition]?.lastIndex ?? 0
+                })
+            {
+                return simulation.coverage.note(.appendRefused)
+            }
             simulation.coverage.noteMessage(message)
             handle(.received(message, from: peer), in: partition)
         case (.snapshot(let partition, let machine, let configuration), .node):
@@ -369,8 +376,14 @@ final class SimulatedNode {
         guard !isSyncing, let last = tickets.last?.write else { return }
         isSyncing = true
         ticksOfSync = 0
-        let hang = max(hungUntil, simulation.now) - simulation.now
-        whenAwake(after: hang + UInt64.random(in: 100...simulation.longestSync, using: &simulation.random), run) {
+        endSync(upTo: last, after: UInt64.random(in: 100...simulation.longestSync, using: &simulation.random))
+    }
+
+    private func endSync(upTo last: UInt64, after time: UInt64) {
+        whenAwake(after: time, run) {
+            guard self.simulation.now >= self.hungUntil || self.disk.hasFailed else {
+                return self.endSync(upTo: last, after: SimulatedNode.tick)
+            }
             self.isSyncing = false
             guard !self.disk.hasFailed else { return self.logFailed() }
             self.disk.sync(upTo: last)
@@ -401,7 +414,11 @@ final class SimulatedNode {
             guard let entry = unapplied[partition]?.removeValue(forKey: applied + 1) else {
                 return simulation.fail("\(id) partition \(partition): entry \(applied + 1) is missing")
             }
-            guard let effects = machines[partition]?.apply(entry, destinations: simulation.partitions),
+            guard
+                let effects = machines[partition]?.apply(
+                    entry,
+                    destinations: simulation.partitions.filter { $0 != partition }
+                ),
                 let machine = machines[partition]
             else { return }
             simulation.coverage.noteMail(effects)
@@ -436,7 +453,7 @@ final class SimulatedNode {
     func replaceAll(of partition: PartitionID, with machine: RegisterMachine) {
         disk.install(machine, epoch: machine.lastEpoch, in: partition)
         tickets.removeAll { $0.partition == partition }
-        machines[partition] = machine
+        machines[partition] = machine.reopened()
         unapplied[partition] = [:]
     }
 }

@@ -1,4 +1,5 @@
 internal import Coordinator
+internal import Mail
 internal import Messages
 internal import Model
 package import Placement
@@ -13,6 +14,8 @@ package final class Simulation {
         package let acknowledgedWrites: Int
         /// The longest time in which no client was answered by the first partition, in microseconds.
         package let longestSilence: UInt64
+        /// The longest time in which no write to it was acknowledged.
+        package let longestWithoutWrite: UInt64
         package let coverage: Coverage
         /// What did not hold, if anything.
         package let violation: String?
@@ -76,7 +79,7 @@ package final class Simulation {
         self.isTracing = isTracing
         var random = SeededGenerator(seed: seed)
         let nodeCount = UInt64.random(in: 3...5, using: &random)
-        let partitionCount = 2
+        let partitionCount = random.one(in: 4) ? 3 : 2
         let factor = replicationFactor ?? (random.one(in: 5) ? 2 : 3)
         var settings = ReplicationSettings(replicationFactor: factor)
         // So small that they matter.
@@ -257,6 +260,12 @@ package final class Simulation {
                 from: Simulation.faultsBegin,
                 to: Simulation.clientsEnd
             ),
+            longestWithoutWrite: history.longestSilence(
+                of: partitions[0],
+                isOfWrites: true,
+                from: Simulation.faultsBegin,
+                to: Simulation.clientsEnd
+            ),
             coverage: coverage,
             violation: checker.violation,
             trace: traceLines
@@ -339,6 +348,9 @@ package final class Simulation {
             }
             for id in configuration.replicas {
                 guard let node = nodes[id], let other = node.replicas[partition] else { continue }
+                if let waiting = node.machines[partition]?.outgoing.waitingCount, waiting > 0 {
+                    fail("partition \(partition): \(id) keeps \(waiting) letters that all have taken")
+                }
                 if other.committed != replica.lastIndex {
                     fail(
                         "partition \(partition): \(id) has committed \(other.committed) of \(replica.lastIndex) "

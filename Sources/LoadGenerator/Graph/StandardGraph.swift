@@ -53,7 +53,14 @@ package struct StandardGraph: Sendable {
 
     /// All edges, the first of every user, then the second of every user: so that no user's follows wait in line.
     var interleavedEdges: [(follower: Int32, author: Int32)] {
-        interleavedFollows(together: 1).flatMap { follower, authors in authors.map { (follower, $0) } }
+        var pairs: [(follower: Int32, author: Int32)] = []
+        pairs.reserveCapacity(edges)
+        for (follower, authors) in interleavedFollows(together: 1) {
+            for author in authors {
+                pairs.append((follower, author))
+            }
+        }
+        return pairs
     }
 
     /// The first so many edges of every user, then the next so many of every user.

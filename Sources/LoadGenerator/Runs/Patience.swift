@@ -33,31 +33,33 @@ extension CommandStream {
     ///
     /// - Parameter isThere: a refusal that says that the command has had its effect before.
     package func carryOutPatiently(
-        _ commands: [[String]],
+        count: Int,
         window: Int,
+        make: @escaping Make,
         isThere: @escaping @Sendable (String) -> Bool = { _ in false }
     ) async throws {
-        var waiting = commands
+        var waiting = Array(0..<count)
         var attempt = 1
         while !waiting.isEmpty {
             let sent = waiting
-            let refused = Mutex<[Int]>([])
+            let refused = Mutex<[(number: Int, what: String)]>([])
             let result = try await closed(count: sent.count, window: window) {
-                sent[$0]
+                make(sent[$0])
             } check: { number, reply in
                 guard case .error(let what) = reply, !isThere(what) else { return nil }
-                if Patience.isWorthwhile(what) {
-                    refused.withLock { $0.append(number) }
-                    return nil
-                }
-                return what
+                guard Patience.isWorthwhile(what) else { return what }
+                refused.withLock { $0.append((sent[number], what)) }
+                return nil
             }
-            guard result.errorCount == 0 else { throw ClientError.refused(result.errors.joined(separator: "; ")) }
-            waiting = refused.withLock { $0 }.map { sent[$0] }
-            guard !waiting.isEmpty else { return }
+            guard result.errorCount == 0 else {
+                throw ClientError.disconnected(result.errors.joined(separator: "; "))
+            }
+            let again = refused.withLock { $0 }
+            guard let last = again.last else { return }
+            waiting = again.map(\.number)
             attempt = waiting.count < sent.count ? 1 : attempt + 1
             guard attempt < Patience.attempts else {
-                throw ClientError.disconnected("\(waiting.count) commands are not taken, whatever the time")
+                throw ClientError.refused("\(waiting.count) commands are not taken: \(last.what)")
             }
             try await Patience.pause(after: attempt)
         }

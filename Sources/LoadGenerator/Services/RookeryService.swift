@@ -25,15 +25,16 @@ package final class RookeryService: TimelineService {
     package static func username(of user: UInt64) -> String { "u" + String(user, radix: 36) }
 
     package func load(_ graph: StandardGraph) async throws -> Double? {
-        try await stream.carryOutPatiently((0..<graph.users).map { RookeryService.words(.createUser($0)) }, window: 512)
-        {
+        try await stream.carryOutPatiently(count: graph.users, window: 512) { user in
+            RookeryService.words(.createUser(user))
+        } isThere: {
             $0.hasPrefix("EXISTS")
         }
-        let follows = graph.interleavedFollows(together: RookeryService.followsTogether).map { follower, authors in
-            ["FOLLOW", String(follower)] + authors.map { String($0) }
-        }
+        let follows = graph.interleavedFollows(together: RookeryService.followsTogether)
         let time = try await ContinuousClock().measure {
-            try await stream.carryOutPatiently(follows, window: RookeryService.followsUnderWay)
+            try await stream.carryOutPatiently(count: follows.count, window: RookeryService.followsUnderWay) { number in
+                ["FOLLOW", String(follows[number].follower)] + follows[number].authors.map { String($0) }
+            }
         }
         return Double(graph.edges) / max(time.inSeconds, 1e-9)
     }

@@ -17,13 +17,13 @@ extension Workbench {
         let rate = most.rate * factor
         say("overload: \(Int(rate)) operations/s for \(seconds) s")
         let told = Refusals()
+        let end = ContinuousClock.now + .seconds(seconds)
         let over = try await LoadRun.open(on: service.loop, rate: rate, seconds: seconds) { number, done in
             service.perform(mix.operation(number)) { result in
                 if case .failure(let error) = result { told.note(error.description) }
                 done(told.problem(result))
             }
         }
-        let end = ContinuousClock.now
         // The last answers come after the load has ended: what counts is what is served while it lasts.
         let served = over.goodByTenth.prefix(Int(seconds * 10)).reduce(0, +)
         report.add("offered", rate, "operations/s")

@@ -5,7 +5,7 @@ internal import Store
 /// How far a partition has taken the mail of every other one, as the store keeps it.
 final class Inbox {
     private let keys: Keys
-    var mail = IncomingMail()
+    private(set) var mail = IncomingMail()
 
     init(database: Database, keys: Keys) throws(PartitionFailure) {
         self.keys = keys
@@ -16,6 +16,10 @@ final class Inbox {
             }
             return true
         }
+    }
+
+    func noteTaken(_ letter: Letter) {
+        mail.noteTaken(letter)
     }
 
     func store(_ sources: Set<PartitionID>, in transaction: Transaction) {

@@ -11,7 +11,7 @@ extension Partition {
             sources.insert(letter.source)
             switch inbox.mail.verdict(on: letter) {
             case .take:
-                inbox.mail.noteTaken(letter)
+                inbox.noteTaken(letter)
                 changed.insert(letter.source)
                 for message in letter.messages {
                     try receive(message, from: letter.source)
@@ -28,7 +28,7 @@ extension Partition {
     package func receipt(for source: PartitionID) -> MailReceipt { inbox.mail.receipt(for: source) }
 
     func trimOutbox(_ receipts: [MailReceipt]) -> Outcome {
-        outboxStore.trim(receipts, in: transaction)
+        outbox.trim(receipts, in: transaction)
         return .applied
     }
 
