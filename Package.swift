@@ -159,7 +159,7 @@ let package = Package(
         tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
         tests("HostileInputTests", ["HostileInput"]),
         tests("BulkLoadTests", ["BulkLoad"]),
-        tests("LoadGeneratorTests", ["LoadGenerator"]),
+        tests("LoadGeneratorTests", ["Client", "LoadGenerator", .nioCore, .nioPosix]),
         tests("ReplicationTests", ["Model", "Placement", "Replication"]),
         .testTarget(
             name: "SimulationTests",
