@@ -87,9 +87,8 @@ let package = Package(
             "Node",
             [
                 "ClusterLinks", "Launch", "Log", "Mail", "Messages", "Model", "Observability", "Partitions",
-                "Placement",
-                "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics, .nioConcurrencyHelpers,
-                .nioCore, .nioPosix,
+                "Placement", "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics,
+                .nioConcurrencyHelpers, .nioCore, .nioPosix,
             ]
         ),
         executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),

@@ -18,6 +18,9 @@ struct RegisterMachine {
         var early = 0
     }
 
+    /// More than any simulation has.
+    private static let mostPartitions: UInt16 = 8
+
     private(set) var applied: LogIndex = 0
     private(set) var values: [UInt8: UInt64] = [:]
     private(set) var outgoing = OutgoingMail()
@@ -41,7 +44,7 @@ struct RegisterMachine {
             machine.outgoing.append([letter.message], sequence: sequence, to: letter.destinations)
         }
         machine.incoming = IncomingMail()
-        for receipt in incoming.receipts(of: 0..<8) {
+        for receipt in incoming.receipts(of: 0..<RegisterMachine.mostPartitions) {
             machine.incoming.restore(receipt)
         }
         return machine
