@@ -63,6 +63,7 @@ let package = Package(
         library("Partitions", ["CChecksum", "Mail", "Model", "Store", .deque]),
         library("Placement", ["Model"]),
         library("Replication", ["Model", "Placement", .deque]),
+        library("MapStorage", ["CChecksum", "Model", "Placement", "Store"]),
         library("Messages", ["Model", "Placement", "Replication"]),
         library("Settings"),
         library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
@@ -75,18 +76,23 @@ let package = Package(
         library(
             "Coordinator",
             [
-                "CChecksum", "Launch", "Messages", "Model", "Observability", "Placement", "Settings", "Store", "Wire",
+                "Launch", "MapStorage", "Messages", "Model", "Observability", "Placement", "Settings", "Store", "Wire",
                 .logging, .metrics, .nioCore,
             ]
         ),
         executable(
             "rookery-coordinator",
-            ["Coordinator", "Launch", "Observability", "Settings", "Store", "Wire", .arguments, .nioCore, .nioPosix]
+            [
+                "Coordinator", "Launch", "MapStorage", "Observability", "Settings", "Store", "Wire", .arguments,
+                .nioCore,
+                .nioPosix,
+            ]
         ),
         library(
             "Node",
             [
-                "ClusterLinks", "Launch", "Log", "Mail", "Messages", "Model", "Observability", "Partitions",
+                "ClusterLinks", "Launch", "Log", "Mail", "MapStorage", "Messages", "Model", "Observability",
+                "Partitions",
                 "Placement", "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics,
                 .nioConcurrencyHelpers, .nioCore, .nioPosix,
             ]
@@ -147,15 +153,19 @@ let package = Package(
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
-        tests("RouterTests", ["Messages", "Model", "Placement", "Router", .nioCore]),
+        tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore]),
         tests(
             "NodeTests",
             [
-                "Log", "Model", "Node", "Observability", "Partitions", "Randomness", "Replication", .nioCore,
+                "Log", "Model", "Node", "Observability", "Partitions", "Randomness", "Replication", "Store",
+                "TestSupport", .nioCore,
                 .nioPosix, .nioEmbedded, .deque,
             ]
         ),
-        tests("CoordinatorTests", ["Coordinator", "Messages", "Model", "Placement", "Store", "TestSupport"]),
+        tests(
+            "CoordinatorTests",
+            ["Coordinator", "MapStorage", "Messages", "Model", "Placement", "Store", "TestSupport"]
+        ),
         tests("HostileInputTests", ["HostileInput"]),
         tests("BulkLoadTests", ["BulkLoad"]),
         tests("LoadGeneratorTests", ["Client", "LoadGenerator", .nioCore, .nioPosix]),

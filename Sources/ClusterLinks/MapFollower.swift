@@ -7,7 +7,7 @@ package import Placement
 /// Keeps up with the coordinator's map: asks for the next version as soon as it has one. Confined to its event loop.
 package final class MapFollower {
     /// The coordinator answers a request for a newer map within 5 seconds even if there is none.
-    private static let patience = TimeAmount.seconds(8)
+    package static let patience = TimeAmount.seconds(8)
     private static let pause = TimeAmount.milliseconds(100)
 
     private let eventLoop: any EventLoop

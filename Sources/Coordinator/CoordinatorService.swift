@@ -1,4 +1,5 @@
 package import Logging
+package import MapStorage
 internal import Messages
 internal import Metrics
 internal import Model

@@ -73,6 +73,8 @@ package struct CoordinatorState {
         case .health: [.answer(.health(statuses(now: now)))]
         case .addLearner(let partition, let node): addLearner(node, to: partition, now: now)
         case .propose(let partition, let configuration): propose(configuration, for: partition, now: now)
+        case .force(let partition, let node): force(node, to: partition, now: now)
+        case .restore(let remembered): restore(remembered)
         }
     }
 
@@ -120,23 +122,67 @@ package struct CoordinatorState {
             return refuse(.invalid("partition \(partition) must keep \(least) replicas"))
         }
         if next.secondaries.allSatisfy({ current.replicas.contains($0) || learners.contains($0) }) {
-            map.configurations[index] = next
-        } else {
-            // A learner that was withdrawn meanwhile. The epoch ends all the same: its primary has to know that this is
-            // decided, and that no repetition of it can be granted later.
-            map.configurations[index] = PartitionMap.Configuration(
-                epoch: next.epoch,
-                primary: current.primary,
-                secondaries: current.secondaries
-            )
+            return change(partition, to: next, now: now)
         }
-        let remaining = learners.filter { node in !map.configurations[index].replicas.contains(node) }
-        map.learners[partition] = remaining.isEmpty ? nil : remaining
-        for node in current.replicas where !map.configurations[index].replicas.contains(node) {
+        // A learner that was withdrawn meanwhile. The epoch ends all the same: its primary has to know that this is
+        // decided, and that no repetition of it can be granted later.
+        let same = PartitionMap.Configuration(
+            epoch: next.epoch,
+            primary: current.primary,
+            secondaries: current.secondaries
+        )
+        return change(partition, to: same, now: now)
+    }
+
+    private mutating func change(
+        _ partition: PartitionID,
+        to next: PartitionMap.Configuration,
+        now: Milliseconds
+    ) -> [Effect] {
+        let index = Int(partition.rawValue)
+        let left = map.configurations[index].replicas.filter { !next.replicas.contains($0) }
+        map.configurations[index] = next
+        let learners = (map.learners[partition] ?? []).filter { !next.replicas.contains($0) }
+        map.learners[partition] = learners.isEmpty ? nil : learners
+        for node in left {
             noteLeft(node, index, now: now)
         }
         map.version += 1
         return [.store(map), .answer(.map(map))]
+    }
+
+    /// Whatever is not enough by the rules: a node leads, with whoever else of the members is there. A member has everything that
+    /// was acknowledged, and what it acknowledges next is lost with it; a node that is no member lacks what was acknowledged
+    /// since it was one, and may lead only where no member is left.
+    private mutating func force(_ node: NodeID, to partition: PartitionID, now: Milliseconds) -> [Effect] {
+        let index = Int(partition.rawValue)
+        guard index < map.configurations.count else {
+            return refuse(.invalid("there is no partition \(partition)"))
+        }
+        guard map.replicationFactor > 1 else {
+            return refuse(.invalid("a partition with one replica has no other that could lead it"))
+        }
+        guard let began = watchingSince, now >= began + replacement.silence else {
+            return refuse(.unavailable("the coordinator has just started, and does not know who is there"))
+        }
+        guard let member = map.member(node), isAlive(member, now: now) else {
+            return refuse(.unavailable("node \(node) is not there or not ready"))
+        }
+        let current = map.configurations[index]
+        let living = current.replicas.filter { id in map.member(id).map { isAlive($0, now: now) } ?? false }
+        let names = living.compactMap { map.member($0)?.name }.joined(separator: ", ")
+        guard living.count < minimumReplicas else {
+            return refuse(.invalid("partition \(partition) has enough replicas without that: \(names)"))
+        }
+        guard living.isEmpty || living.contains(node) else {
+            return refuse(.invalid("partition \(partition): \(names) is a member and has more than \(member.name)"))
+        }
+        guard current.primary != node || living != current.replicas else {
+            return refuse(
+                .invalid("partition \(partition) is led by \(member.name) already, without anybody who is away")
+            )
+        }
+        return change(partition, to: current.next(primary: node, amongst: living), now: now)
     }
 
     private mutating func addLearner(_ node: NodeID, to partition: PartitionID, now: Milliseconds) -> [Effect] {
@@ -279,6 +325,23 @@ package struct CoordinatorState {
         return [.store(map), .answer(.map(map))]
     }
 
+    /// The nodes' addresses are those that they have told since.
+    private mutating func restore(_ remembered: PartitionMap) -> [Effect] {
+        guard map.layout == nil else {
+            return refuse(.exists("the coordinator has the map of cluster \(map.clusterID)"))
+        }
+        guard remembered.layout != nil, remembered.clusterID != 0 else {
+            return refuse(.invalid("this is no map of a cluster"))
+        }
+        let registered = map.members
+        let version = map.version
+        map = remembered
+        let others = remembered.members.filter { member in !registered.contains { $0.id == member.id } }
+        map.members = (others + registered).sorted { ($0.name, $0.id) < ($1.name, $1.id) }
+        map.version = max(version, remembered.version) + 1
+        return [.store(map), .answer(.map(map))]
+    }
+
     private func refuse(_ refusal: Refusal) -> [Effect] { [.answer(.refused(refusal))] }
 
     private func statuses(now: Milliseconds) -> [NodeStatus] {
@@ -290,5 +353,11 @@ package struct CoordinatorState {
                 health: last?.health
             )
         }
+    }
+}
+
+extension PartitionMap.Configuration {
+    fileprivate func next(primary: NodeID, amongst nodes: [NodeID]) -> PartitionMap.Configuration {
+        PartitionMap.Configuration(epoch: epoch + 1, primary: primary, secondaries: nodes.filter { $0 != primary })
     }
 }

@@ -238,8 +238,12 @@ private final class CommitLoop: @unchecked Sendable {
         while let submissions = queue.take(until: nextSync) {
             process(submissions)
         }
-        try? writer.sync()
-        try? writer.noteSync()
+        do throws(LogError) {
+            try writer.sync()
+            try writer.noteSync()
+        } catch {
+            queue.report(size: writer.size, failure: error)
+        }
         queue.end()
     }
 

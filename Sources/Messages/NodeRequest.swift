@@ -22,6 +22,10 @@ package enum NodeRequest: Equatable, Sendable {
     case compare(PartitionID, index: LogIndex, checksum: UInt64)
     /// Do without a secondary of a partition from now on.
     case exclude(PartitionID, NodeID)
+    /// Ask the coordinator for a node that does not reach it. Answered with what it answers.
+    case relay(CoordinatorRequest)
+    /// What the node remembers of the map, with the newest configurations that its replicas have learnt of.
+    case recollect
 }
 
 /// Messages of one node's replicas for another's.
@@ -149,6 +153,9 @@ package enum NodeReply: Equatable, Sendable {
     case noPromise
     /// Whether a replica agrees; nil where it cannot tell.
     case compared(Bool?)
+    /// What the coordinator has answered.
+    case relayed(CoordinatorReply)
+    case recollected(PartitionMap)
 }
 
 extension NodeRequest: BinaryCodable {
@@ -200,6 +207,11 @@ extension NodeRequest: BinaryCodable {
             writer.write(UInt8(6))
             writer.write(partition)
             writer.writeFixed(node.rawValue)
+        case .relay(let request):
+            writer.write(UInt8(10))
+            writer.write(request)
+        case .recollect:
+            writer.write(UInt8(11))
         }
     }
 
@@ -253,6 +265,8 @@ extension NodeRequest: BinaryCodable {
                 checksum: try reader.readFixed()
             )
         case 8: self = .exclude(try reader.readPartition(), NodeID(try reader.readFixed()))
+        case 10: self = .relay(try reader.read())
+        case 11: self = .recollect
         case let other: throw .invalid("node request \(other)")
         }
     }
@@ -313,6 +327,12 @@ extension NodeReply: BinaryCodable {
         case .compared(let agrees):
             writer.write(UInt8(8))
             writer.writeOptional(agrees) { $0.write($1) }
+        case .relayed(let reply):
+            writer.write(UInt8(9))
+            writer.write(reply)
+        case .recollected(let map):
+            writer.write(UInt8(10))
+            writer.write(map)
         }
     }
 
@@ -341,6 +361,8 @@ extension NodeReply: BinaryCodable {
         case 7: self = .noPromise
         case 8:
             self = .compared(try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readBool() })
+        case 9: self = .relayed(try reader.read())
+        case 10: self = .recollected(try reader.read())
         case let other: throw .invalid("node reply \(other)")
         }
     }

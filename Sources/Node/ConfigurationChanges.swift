@@ -45,6 +45,18 @@ final class ConfigurationChanges {
         ask(.map(newerThan: map.version)) { self.isAskingForMap = false }
     }
 
+    /// Asks for a node that does not reach the coordinator. Never by a detour: that would go round in circles.
+    func relay(_ request: CoordinatorRequest, completion: @escaping CoordinatorClient.Completion) {
+        let patience: TimeAmount
+        switch request {
+        case .beat, .propose: patience = ConfigurationChanges.patience
+        case .map: patience = MapFollower.patience
+        case .initialize, .health, .addLearner, .force, .restore:
+            return completion(.failure(.unavailable("this is not asked through other nodes")))
+        }
+        coordinator.askDirectly(request, within: patience, completion: completion)
+    }
+
     private func ask(_ request: CoordinatorRequest, answered: @escaping () -> Void) {
         coordinator.ask(request, within: ConfigurationChanges.patience) { result in
             answered()

@@ -21,6 +21,7 @@ final class HostGroup: Sendable {
     private let logger: Logger
     /// Whether the node is about to end.
     private let leaving = NIOLockedValueBox(false)
+    private let memory: MapMemory
     var isLeaving: Bool { leaving.withLockedValue { $0 } }
     /// What other threads are told of the partitions, as of the last report of each loop.
     private let reports: NIOLockedValueBox<[Int: HostReport]>
@@ -31,22 +32,26 @@ final class HostGroup: Sendable {
         hosts = NIOLockedValueBox([])
         reports = NIOLockedValueBox([:])
         logger = resources.logger
+        memory = resources.memory
         let settings = resources.settings
         let count = loops.count
         for (index, loop) in loops.enumerated() {
             let host = try await loop.submit {
                 let handshake = Handshake(secret: settings.process.secret, name: settings.name)
+                let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: resources.logger)
+                let detour = CoordinatorDetour(node: resources.node, links: links)
                 let host = PartitionHost(
                     eventLoop: loop,
                     loop: index,
                     clock: .system,
                     resources: resources,
-                    links: NodeLinks(eventLoop: loop, handshake: handshake, logger: resources.logger),
+                    links: links,
                     coordinator: CoordinatorClient(
                         eventLoop: loop,
                         coordinator: settings.coordinator,
                         handshake: handshake,
-                        logger: resources.logger
+                        logger: resources.logger,
+                        detour: detour.ask
                     ),
                     isOurs: { Int($0.rawValue) % count == index },
                     local: { [unowned self] request, reply in self.carryOut(request, reply: reply) },
@@ -102,7 +107,28 @@ final class HostGroup: Sendable {
         case .exclude(let partition, let node):
             onHost(of: partition) { reply($0.lead(partition, .exclude(node))) }
         case .snapshot(let page): onHost(of: page.partition) { $0.receive(page, completion: reply) }
+        case .relay(let request): relay(request, reply)
+        case .recollect: recollect(reply)
         case .beacon: reply(.noPromise)
+        }
+    }
+
+    private func recollect(_ reply: @escaping @Sendable (NodeReply) -> Void) {
+        let remembered = memory.map
+        let gather = Gather<PartitionMap>(count: loops.count) { maps in
+            reply(.recollected(maps.reduce(remembered) { $0.joined(with: $1) }))
+        }
+        onEach { host in gather.set(host.knownMap, at: host.loop) }
+    }
+
+    private func relay(_ request: CoordinatorRequest, _ reply: @escaping @Sendable (NodeReply) -> Void) {
+        onHost(of: PartitionID(0)) { host in
+            host.relay(request) { result in
+                switch result {
+                case .success(let answer): reply(.relayed(answer))
+                case .failure(let refusal): reply(.executed(.failure(refusal)))
+                }
+            }
         }
     }
 
@@ -146,6 +172,7 @@ final class HostGroup: Sendable {
 
     /// Lets all loops follow a map, if it is newer than theirs.
     func follow(_ map: PartitionMap) {
+        memory.note(map)
         onEach { $0.follow(map) }
     }
 

@@ -16,6 +16,8 @@ final class Membership: Sendable {
     private static let interval = TimeAmount.milliseconds(500)
 
     private let mapSeen = Atomic<Bool>(false)
+    /// Whether the coordinator has an older map than this node.
+    private let isCoordinatorBehind = Atomic<Bool>(false)
 
     /// Whether the node has a map that it belongs to.
     var hasMap: Bool { mapSeen.load(ordering: .relaxed) }
@@ -28,6 +30,7 @@ final class Membership: Sendable {
         port: Int,
         beaconPort: Int,
         beacons: Beacons,
+        memory: MapMemory,
         hosts: HostGroup,
         log: GroupCommitLog,
         problems: ProblemBoard,
@@ -43,17 +46,22 @@ final class Membership: Sendable {
             weight: settings.weight
         )
         try await loop.submit {
+            let handshake = Handshake(secret: secret, name: settings.name)
+            let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: logger)
+            let detour = CoordinatorDetour(node: identity.node, links: links)
             let client = CoordinatorClient(
                 eventLoop: loop,
                 coordinator: settings.coordinator,
-                handshake: Handshake(secret: secret, name: settings.name),
-                logger: logger
+                handshake: handshake,
+                logger: logger,
+                detour: detour.ask
             )
             let follower = MapFollower(eventLoop: loop, coordinator: client, logger: logger) { map in
+                links.follow(map)
                 self.take(map, identity: identity, hosts: hosts, beacons: beacons, problems: problems, logger: logger)
             }
             follower.start()
-            self.beat(member, through: client, on: loop) {
+            self.beat(member, through: client, on: loop, memory: memory, logger: logger) {
                 NodeHealth(
                     isReady: problems.summary == nil && !hosts.isLeaving,
                     problem: problems.summary ?? "",
@@ -95,11 +103,26 @@ final class Membership: Sendable {
         _ member: Member,
         through client: CoordinatorClient,
         on loop: any EventLoop,
+        memory: MapMemory,
+        logger: Logger,
         health: @escaping () -> NodeHealth
     ) {
-        client.ask(.beat(member, health()), within: .seconds(2)) { _ in }
-        loop.assumeIsolated().scheduleTask(in: Membership.interval) {
-            self.beat(member, through: client, on: loop, health: health)
+        client.ask(.beat(member, health()), within: .seconds(2)) { result in
+            guard case .success(.beaten(let version)) = result else { return }
+            self.compare(version, with: memory.map.version, logger)
         }
+        loop.assumeIsolated().scheduleTask(in: Membership.interval) {
+            self.beat(member, through: client, on: loop, memory: memory, logger: logger, health: health)
+        }
+    }
+
+    /// A coordinator that knows less than this node has lost its map, or has come back with an old one.
+    private func compare(_ version: UInt64, with remembered: UInt64, _ logger: Logger) {
+        let isBehind = version < remembered
+        guard isCoordinatorBehind.exchange(isBehind, ordering: .relaxed) != isBehind, isBehind else { return }
+        logger.error(
+            "the coordinator's map is older than this node's: if it has lost it, give rookery cluster rebuild",
+            metadata: ["coordinators": "\(version)", "ours": "\(remembered)"]
+        )
     }
 }

@@ -1,5 +1,7 @@
 internal import Log
 internal import Logging
+internal import Model
+internal import NIOCore
 internal import NIOPosix
 internal import Observability
 internal import Placement
@@ -18,9 +20,26 @@ struct NodeResources: Sendable {
     let disk: DiskSpace
     let leases: NodeLeases
     let beacons: Beacons
+    let memory: MapMemory
     /// For what blocks.
     let threads: NIOThreadPool
     let metrics: NodeMetrics
     let problems: ProblemBoard
     let logger: Logger
+}
+
+extension NodeResources {
+    /// Counts a request that is answered, and logs it where it was slow.
+    func noteRequest(_ name: String, began: NIODeadline, _ result: Result<Answer, Refusal>) {
+        let time = NIODeadline.now() - began
+        var isRefused = false
+        if case .failure = result { isRefused = true }
+        metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
+        if time > .milliseconds(Int64(settings.slowMilliseconds)) {
+            logger.warning(
+                "slow request",
+                metadata: ["command": "\(name)", "milliseconds": "\(time.nanoseconds / 1_000_000)"]
+            )
+        }
+    }
 }

@@ -63,6 +63,7 @@ package struct NodeService {
             disk: disk,
             leases: leases,
             beacons: beacons,
+            memory: MapMemory(directory: directory, threads: threads, logger: logger),
             threads: threads,
             metrics: metrics,
             problems: problems,
@@ -88,6 +89,7 @@ package struct NodeService {
             port: port,
             beaconPort: beaconChannel.localAddress?.port ?? settings.beaconPort,
             beacons: beacons,
+            memory: resources.memory,
             hosts: hosts,
             log: log,
             problems: problems,
@@ -114,6 +116,7 @@ package struct NodeService {
         try await hosts.drain()
         await beacons.stop()
         log.close()
+        if log.failure == nil { try UnsyncedRun(directory: directory).end() }
         // What memory holds need not be replayed then.
         await hosts.writeTails()
         try await threads.shutdownGracefully()

@@ -8,7 +8,8 @@ internal import Store
 /// What a data directory holds, open: who the node is, its store, its log.
 ///
 /// Where the store or the log is damaged, a node whose partitions have other replicas sets it aside and comes back as a stranger,
-/// to be filled again: it may have lost what it has acknowledged. With one replica it must not start.
+/// to be filled again: it may have lost what it has acknowledged. With one replica it must not start. So it is where the
+/// machine stopped under a node that did not sync every write, with what it has as a beginning.
 struct NodeStorage {
     let identity: NodeIdentity
     let database: Database
@@ -20,7 +21,21 @@ struct NodeStorage {
         logger: Logger,
         observer: @escaping @Sendable (LogSync) -> Void
     ) throws -> NodeStorage {
-        let identity = try NodeIdentity(directory: directory)
+        var identity = try NodeIdentity(directory: directory)
+        let unsynced = UnsyncedRun(directory: directory)
+        if try unsynced.mayHaveLostWrites() {
+            let isAlone = try identity.cluster().map { $0.replicationFactor == 1 } ?? true
+            let was = identity.node
+            // As the member that it was it could lead without what it had acknowledged.
+            if !isAlone { identity = try identity.renounced() }
+            logger.critical(
+                isAlone
+                    ? "the machine stopped, and not every write was synced: what was acknowledged last may be lost"
+                    : "the machine stopped, and not every write was synced: the node is filled again as another one",
+                metadata: ["was": "\(was)", "is": "\(identity.node)"]
+            )
+        }
+        try unsynced.begin(settings.durability)
         do {
             return try NodeStorage(directory, identity, settings, logger, observer)
         } catch {

@@ -41,7 +41,7 @@ final class PartitionHost {
     /// Partitions that could not be recovered or opened: they stay closed until the next start.
     private var stopped: [PartitionID: PartitionFailure]
     private let opener: PartitionOpener
-    private let loop: Int
+    let loop: Int
     private let startedAt: Milliseconds
 
     private(set) var map = PartitionMap()
@@ -106,6 +106,18 @@ final class PartitionHost {
     }
 
     var replicas: some Collection<Replica> { byID.values }
+
+    /// The map, with what replicas know that is newer.
+    var knownMap: PartitionMap {
+        var map = map
+        for (partition, replica) in byID where map.configurations.indices.contains(Int(partition.rawValue)) {
+            let own = replica.state.configuration
+            if own.epoch > map.configurations[Int(partition.rawValue)].epoch {
+                map.configurations[Int(partition.rawValue)] = own
+            }
+        }
+        return map
+    }
 
     func replica(of partition: PartitionID) -> Replica? { byID[partition] }
 
@@ -314,6 +326,11 @@ final class PartitionHost {
     /// Somebody knows of a newer configuration.
     func askForMap() { changes.askForMap(newerThan: map) }
 
+    /// Asks the coordinator for a node that does not reach it.
+    func relay(_ request: CoordinatorRequest, completion: @escaping CoordinatorClient.Completion) {
+        changes.relay(request, completion: completion)
+    }
+
     func readEntries(of replica: Replica, from first: LogIndex, for follower: NodeID, epoch: UInt64) {
         catchUp.readEntries(of: replica, from: first, for: follower, epoch: epoch)
     }
@@ -470,21 +487,6 @@ final class PartitionHost {
         logger.critical("the log failed", metadata: ["error": "\(error)"])
         for replica in byID.values {
             replica.logFailed()
-        }
-    }
-
-    // MARK: Measuring
-
-    func noteRequest(_ name: String, began: NIODeadline, _ result: Result<Answer, Refusal>) {
-        let time = NIODeadline.now() - began
-        var isRefused = false
-        if case .failure = result { isRefused = true }
-        resources.metrics.noteRequest(name, nanoseconds: time.nanoseconds, isRefused: isRefused)
-        if time > .milliseconds(Int64(settings.slowMilliseconds)) {
-            logger.warning(
-                "slow request",
-                metadata: ["command": "\(name)", "milliseconds": "\(time.nanoseconds / 1_000_000)"]
-            )
         }
     }
 }

@@ -140,7 +140,7 @@ final class Requests {
 
     func answer(_ write: Write, _ outcome: RequestOutcome) {
         if case .answered(let result) = outcome {
-            host.noteRequest(write.command.name, began: write.began, result)
+            host.resources.noteRequest(write.command.name, began: write.began, result)
         }
         guard write.term == term else { return write.completion(outcome) }
         actors.answered(write.actor)
@@ -182,7 +182,7 @@ final class Requests {
             try partition.read(query, now: host.clock.now() / 1000)
         }
         guard let answer = result, mayReadBehind else { return completion(.notServed) }
-        host.noteRequest(query.name, began: began, answer)
+        host.resources.noteRequest(query.name, began: began, answer)
         completion(.answered(answer))
     }
 
@@ -198,7 +198,7 @@ final class Requests {
         // After the read: the lease may have gone meanwhile, and another primary may have written since.
         guard replica.mayRead || replica.failure != nil else { return read.completion(.notServed) }
         let answer = result ?? .failure(replica.unavailability ?? .unavailable("partition \(partition.id) has stopped"))
-        host.noteRequest(read.query.name, began: read.began, answer)
+        host.resources.noteRequest(read.query.name, began: read.began, answer)
         read.completion(.answered(answer))
     }
 

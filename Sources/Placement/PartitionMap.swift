@@ -59,6 +59,16 @@ public struct PartitionMap: Hashable, Sendable {
 
     public func member(_ id: NodeID) -> Member? { members.first { $0.id == id } }
 
+    /// What is known by this map or another one of the same cluster: each partition's newest configuration, and the rest of the
+    /// newer map.
+    public func joined(with other: PartitionMap) -> PartitionMap {
+        var joined = version >= other.version ? self : other
+        for (index, pair) in zip(configurations, other.configurations).enumerated() {
+            joined.configurations[index] = pair.0.epoch >= pair.1.epoch ? pair.0 : pair.1
+        }
+        return joined
+    }
+
     /// The partitions whose primary a node is.
     public func partitions(of node: NodeID) -> [PartitionID] {
         configurations.indices.filter { configurations[$0].primary == node }.map { PartitionID(UInt16($0)) }

@@ -9,6 +9,9 @@ package struct EpochTable: Hashable, Sendable {
         let first: LogIndex
     }
 
+    /// Nobody is so far behind: who is is sent a snapshot, as if the log began later.
+    private static let mostEpochs = 4_096
+
     private var starts: [Start] = []
     /// The last entry; 0 where there is none.
     package private(set) var last: LogIndex = 0
@@ -40,7 +43,9 @@ package struct EpochTable: Hashable, Sendable {
 
     package mutating func append(epoch: UInt64) {
         last += 1
-        if epoch != lastEpoch { starts.append(Start(epoch: epoch, first: last)) }
+        guard epoch != lastEpoch else { return }
+        if starts.count == EpochTable.mostEpochs { starts.removeFirst() }
+        starts.append(Start(epoch: epoch, first: last))
     }
 
     package mutating func truncate(after index: LogIndex) {

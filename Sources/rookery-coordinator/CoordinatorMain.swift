@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordinator
 import Launch
+import MapStorage
 import NIOCore
 import NIOPosix
 import Observability

@@ -1,4 +1,5 @@
 import Coordinator
+import MapStorage
 import Messages
 import Model
 import Placement

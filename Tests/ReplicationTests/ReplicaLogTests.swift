@@ -20,6 +20,17 @@ import Testing
         #expect(table.lastEpoch == 1)
     }
 
+    @Test func theOldestOfVeryManyEpochsAreForgotten() {
+        var table = EpochTable()
+        for epoch: UInt64 in 1...5_000 {
+            table.append(epoch: epoch)
+        }
+        #expect(table.epoch(at: 5_000 - 4_096) == nil)
+        #expect(table.epoch(at: 5_000 - 4_095) == 905 && table.lastEpoch == 5_000)
+        table.append(epoch: 5_000)
+        #expect(table.epoch(at: 905) == 905 && table.last == 5_001)
+    }
+
     @Test func aTableThatBeginsLaterSaysWhatItDoesNotKnow() {
         var table = EpochTable(startingBehind: 10, epoch: 3)
         table.append(epoch: 3)

@@ -8,7 +8,7 @@ import Testing
 /// Torn records are `LogWriterTests`', clocks that step `ClockTests`'.
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
-    private static let seeds: Range<UInt64> = 1..<31
+    private static let seeds: Range<UInt64> = 1..<26
 
     /// - Parameters:
     ///   - longestSilence: the most that the partition may answer nobody, in microseconds.
@@ -131,6 +131,30 @@ import Testing
     @Test func dataDirectoryLost() {
         check { simulation in
             Harm.lostData.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+        }
+    }
+
+    @Test func logDamaged() {
+        check { simulation in
+            Harm.damagedLog.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+        }
+    }
+
+    @Test func primaryCutOffFromTheCoordinatorOnly() {
+        // It asks through others who is to be left out.
+        check(longestWithoutWrite: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.unreachableCoordinator.befall(simulation.firstPrimary, for: 5 * Self.seconds, in: simulation)
+                Harm.crash.befall(simulation.firstSecondary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func majorityLostAndForced() {
+        // Whoever is left has all that was acknowledged.
+        let pause = 3 * Self.seconds
+        check(longestWithoutWrite: pause + Self.failover) { simulation in
+            simulation.loseMajorityForGood(forcingAfter: pause)
         }
     }
 

@@ -8,6 +8,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
+    case mapRelayed
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
     case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused
 }
@@ -38,7 +39,7 @@ package struct Coverage: Sendable {
         }
     }
 
-    mutating func noteMail(_ effects: RegisterMachine.Effects) {
+    mutating func noteMail(_ effects: SimulatedMachine.Effects) {
         if !effects.arrived.isEmpty { note(.letterTaken) }
         if effects.repeated > 0 { note(.letterRepeated) }
         if effects.early > 0 { note(.letterTooEarly) }

@@ -7,7 +7,9 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, lostData, flush, transfer, leave, rebuild
+    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, lostData, damagedLog, flush, transfer, leave,
+        rebuild
+    case unreachableCoordinator
 
     /// Any fault, of anything, for any time.
     static func any(in simulation: Simulation) {
@@ -115,6 +117,9 @@ package enum Harm: CaseIterable, Sendable {
         case .coordinatorDown:
             simulation.isCoordinatorUp = false
             simulation.schedule(after: time) { [unowned simulation] in simulation.isCoordinatorUp = true }
+        case .unreachableCoordinator:
+            let links: [(Address, Address)] = [(.node(node.id), .coordinator), (.coordinator, .node(node.id))]
+            Harm.cut(links, for: time, in: simulation)
         case .loss:
             simulation.network.lossInverse = Int.random(in: 3...30, using: &simulation.random)
             simulation.schedule(after: time) { [unowned simulation] in simulation.network.lossInverse = 0 }
@@ -135,6 +140,10 @@ package enum Harm: CaseIterable, Sendable {
             // More than the protocol promises to survive, if another one is lost before it is replaced.
             guard simulation.mayLoseData(node) else { return false }
             Harm.loseData(node, for: time, in: simulation)
+        case .damagedLog:
+            guard simulation.mayLoseData(node) else { return false }
+            node.crash()
+            simulation.replace(node, with: node.disk.withoutLog(), after: time)
         case .flush:
             for node in simulation.sortedNodes {
                 for partition in simulation.partitions {

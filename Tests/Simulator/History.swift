@@ -4,9 +4,9 @@ package import Model
 package struct History {
     package struct Answer {
         package let at: UInt64
-        package let result: RegisterAnswer.Result
+        package let result: ClientAnswer.Result
 
-        package init(at: UInt64, result: RegisterAnswer.Result) {
+        package init(at: UInt64, result: ClientAnswer.Result) {
             self.at = at
             self.result = result
         }
@@ -15,7 +15,7 @@ package struct History {
     package struct Operation {
         let client: Int
         let partition: PartitionID
-        package let operation: RegisterRequest.Operation
+        package let operation: ClientOperation
         package let calledAt: UInt64
         /// Nil where nobody knows what it came to: it may take effect at any later time, or never.
         package internal(set) var answer: Answer?
@@ -23,7 +23,7 @@ package struct History {
         package init(
             client: Int,
             partition: PartitionID,
-            operation: RegisterRequest.Operation,
+            operation: ClientOperation,
             calledAt: UInt64,
             answer: Answer? = nil
         ) {
@@ -37,7 +37,7 @@ package struct History {
 
     var operations: [Operation] = []
 
-    var acknowledgedWrites: Int { operations.count { $0.answer?.result == .written } }
+    var acknowledgedWrites: Int { operations.count { $0.operation.isWrite && $0.answer != nil } }
 
     /// The longest time in which a partition answered nobody, or no write.
     func longestSilence(
@@ -46,34 +46,38 @@ package struct History {
         from begin: UInt64,
         to end: UInt64
     ) -> UInt64 {
-        let answers = operations.filter { $0.partition == partition }.compactMap(\.answer).filter {
-            !isOfWrites || $0.result == .written
-        }.map(\.at)
+        let answers = operations.filter { $0.partition == partition && (!isOfWrites || $0.operation.isWrite) }
+            .compactMap { $0.answer?.at }
         let times = [begin] + answers.filter { $0 > begin && $0 < end }.sorted() + [end]
         return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? end - begin
     }
 
-    /// Checks every register by itself: linearizability is local (Herlihy and Wing, 1990), which keeps what is compared small.
+    /// Checks every object by itself: linearizability is local (Herlihy and Wing, 1990), which keeps what is compared small.
     ///
-    /// - Returns: the first register whose operations no order explains.
+    /// - Returns: the first object whose operations no order explains.
     func violation() -> String? {
-        struct Register: Hashable {
+        struct Place: Hashable, Comparable {
             let partition: PartitionID
-            let key: UInt8
-        }
-        let byRegister = Dictionary(grouping: operations) { operation in
-            switch operation.operation {
-            case .read(let key): Register(partition: operation.partition, key: key)
-            case .write(let write): Register(partition: operation.partition, key: write.key)
+            let object: ClientObject
+
+            static func < (left: Place, right: Place) -> Bool {
+                (left.partition, left.object) < (right.partition, right.object)
             }
         }
-        for (register, operations) in byRegister.sorted(by: {
-            ($0.key.partition, $0.key.key) < ($1.key.partition, $1.key.key)
-        }) where !RegisterOrder(operations).exists() {
-            return "register \(register.key) of partition \(register.partition) is not linearizable, up to:\n"
+        let byPlace = Dictionary(grouping: operations) {
+            Place(partition: $0.partition, object: $0.operation.object)
+        }
+        for (place, operations) in byPlace.sorted(by: { $0.key < $1.key }) where !History.isLinearizable(operations) {
+            return "\(place.object) of partition \(place.partition) is not linearizable, up to:\n"
                 + firstContradiction(operations).map { "  \($0)" }.joined(separator: "\n")
         }
         return nil
+    }
+
+    /// - Parameter operations: of one object.
+    private static func isLinearizable(_ operations: [Operation]) -> Bool {
+        if case .register = operations.first?.operation.object { return RegisterOrder(operations).exists() }
+        return SequentialSearch(operations).findsOrder()
     }
 
     /// The operations up to the first answer that no order explains, the newest few.
@@ -87,12 +91,12 @@ package struct History {
                 if let answer = operation.answer, answer.at > time { operation.answer = nil }
                 return operation
             }.filter { operation in
-                if case .read = operation.operation { operation.answer != nil } else { true }
+                operation.operation.isWrite || operation.answer != nil
             }
         }
         while low < high {
             let middle = (low + high) / 2
-            if RegisterOrder(known(at: answers[middle])).exists() {
+            if History.isLinearizable(known(at: answers[middle])) {
                 low = middle + 1
             } else {
                 high = middle

@@ -23,6 +23,8 @@ struct InvariantChecker {
     /// Since when which entry was the newest such one, as far back as replicas may be behind.
     private var visible: [PartitionID: Deque<(since: UInt64, index: LogIndex)>] = [:]
     private(set) var mail = MailChecker()
+    /// Partitions that an operator has let go on with too few members.
+    private var forced: Set<PartitionID> = []
     /// How often a secondary could be read.
     private(set) var readsElsewhere = 0
     /// The first thing that did not hold.
@@ -47,7 +49,7 @@ struct InvariantChecker {
     mutating func noteApplied(
         _ entry: ReplicatedEntry,
         _ hash: UInt64,
-        _ effects: RegisterMachine.Effects,
+        _ effects: SimulatedMachine.Effects,
         in partition: PartitionID,
         by node: NodeID
     ) {
@@ -70,6 +72,8 @@ struct InvariantChecker {
             fail("partition \(destination) has not taken what \(receipt) says")
         }
     }
+
+    mutating func noteForced(_ partition: PartitionID) { forced.insert(partition) }
 
     mutating func noteAcknowledged(_ index: LogIndex, in partition: PartitionID, now: UInt64) {
         guard index > newestVisible[partition] ?? 0 else { return }
@@ -103,7 +107,8 @@ struct InvariantChecker {
 
     /// Fewer members than the least could go on with what nobody else has.
     mutating func check(_ map: PartitionMap, least: Int) {
-        for (number, configuration) in map.configurations.enumerated() where configuration.replicas.count < least {
+        for (number, configuration) in map.configurations.enumerated()
+        where configuration.replicas.count < least && !forced.contains(PartitionID(UInt16(number))) {
             fail("partition \(number) has only \(configuration.replicas.count) members in epoch \(configuration.epoch)")
         }
     }

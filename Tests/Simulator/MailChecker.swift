@@ -18,7 +18,7 @@ struct MailChecker {
     private(set) var violation: String?
 
     /// What an entry did, when the first replica has applied it.
-    mutating func note(_ effects: RegisterMachine.Effects, of partition: PartitionID) {
+    mutating func note(_ effects: SimulatedMachine.Effects, of partition: PartitionID) {
         if let (value, destinations) = effects.written {
             for destination in destinations {
                 written[Stream(source: partition, destination: destination), default: []].append(value)

@@ -8,11 +8,16 @@ enum Packet {
     case beacon(Beacon)
     case beaconReply(BeaconReply)
     case replica(PartitionID, ReplicaMessage)
-    case snapshot(PartitionID, RegisterMachine, configuration: PartitionMap.Configuration)
+    case snapshot(PartitionID, SimulatedMachine, configuration: PartitionMap.Configuration)
     case coordinator(CoordinatorRequest)
     case map(PartitionMap)
-    case request(RegisterRequest)
-    case answer(RegisterAnswer)
+    /// The coordinator has taken a beat.
+    case beaten
+    /// A request to the coordinator of a node that does not reach it, and the answer, through another one.
+    case relay(CoordinatorRequest, for: NodeID, run: UInt64)
+    case relayed(PartitionMap, for: NodeID, run: UInt64)
+    case request(ClientRequest)
+    case answer(ClientAnswer)
     /// Letters to a partition, and the answer: how far it has taken their sources' mail.
     case mail(PartitionID, [Letter], number: UInt64)
     case mailTaken(PartitionID, [MailReceipt], number: UInt64)

@@ -35,7 +35,7 @@ extension SimulatedNode {
     }
 
     func install(
-        _ machine: RegisterMachine,
+        _ machine: SimulatedMachine,
         _ configuration: PartitionMap.Configuration,
         in partition: PartitionID
     ) {

@@ -51,7 +51,7 @@ final class SimulatedCourier {
     }
 
     /// Those that it is the primary of as far as it knows: without a lease too, and beside a later primary.
-    private func carriedPartitions() -> [(PartitionID, RegisterMachine)] {
+    private func carriedPartitions() -> [(PartitionID, SimulatedMachine)] {
         simulation.partitions.compactMap { partition in
             guard let beginning = node.replicas[partition]?.beginning, let machine = node.machines[partition],
                 machine.applied >= beginning

@@ -18,7 +18,7 @@ struct SimulatedDisk {
         var base: LogIndex = 0
         var baseEpoch: UInt64 = 0
         var entries: [ReplicatedEntry] = []
-        var stored = RegisterMachine()
+        var stored = SimulatedMachine()
     }
 
     private var parts: [PartitionID: Part] = [:]
@@ -49,6 +49,16 @@ struct SimulatedDisk {
         hasFailed = false
     }
 
+    /// What is left where bytes of the log are not what was written: the log is set aside, and the rest is a stranger's.
+    func withoutLog() -> SimulatedDisk {
+        var disk = SimulatedDisk()
+        for (partition, part) in parts {
+            let stored = part.stored
+            disk.parts[partition] = Part(base: stored.applied, baseEpoch: stored.lastEpoch, stored: stored)
+        }
+        return disk
+    }
+
     /// The log as it would be found now: where it begins and the epochs of what it holds.
     func log(of partition: PartitionID) -> EpochTable {
         let part = parts[partition] ?? Part()
@@ -59,7 +69,7 @@ struct SimulatedDisk {
         return table
     }
 
-    func stored(of partition: PartitionID) -> RegisterMachine { parts[partition]?.stored ?? RegisterMachine() }
+    func stored(of partition: PartitionID) -> SimulatedMachine { parts[partition]?.stored ?? SimulatedMachine() }
 
     /// Entries of the log, those not yet synced included; nil where it begins later.
     func entries(of partition: PartitionID, from first: LogIndex, limit: Int) -> (previous: UInt64, [ReplicatedEntry])?
@@ -79,7 +89,7 @@ struct SimulatedDisk {
     }
 
     /// Writes a state out; the log before it is no longer needed.
-    mutating func store(_ machine: RegisterMachine, in partition: PartitionID, trimsLog: Bool) {
+    mutating func store(_ machine: SimulatedMachine, in partition: PartitionID, trimsLog: Bool) {
         var part = parts[partition] ?? Part()
         part.stored = machine
         if trimsLog, machine.applied > part.base, let epoch = part.epoch(at: machine.applied) {
@@ -91,7 +101,7 @@ struct SimulatedDisk {
     }
 
     /// A snapshot takes the place of all that there is of a partition.
-    mutating func install(_ machine: RegisterMachine, epoch: UInt64, in partition: PartitionID) {
+    mutating func install(_ machine: SimulatedMachine, epoch: UInt64, in partition: PartitionID) {
         unsynced.removeAll { $0.partition == partition }
         parts[partition] = Part(base: machine.applied, baseEpoch: epoch, entries: [], stored: machine)
     }

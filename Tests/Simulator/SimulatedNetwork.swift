@@ -25,6 +25,9 @@ struct SimulatedNetwork {
 
     private static let longestRepetition: UInt64 = 6_000_000
 
+    /// Whether what a link carries arrives in the order sent, as on one connection.
+    var keepsOrder = false
+    private var lastArrival: [Link: UInt64] = [:]
     /// How many faults cut a link.
     private var cuts: [Link: Int] = [:]
     /// Until when a link keeps its packets, which then come all together.
@@ -60,11 +63,17 @@ struct SimulatedNetwork {
     }
 
     /// When copies of a packet arrive, in microseconds from now: none, one or two.
-    func delays(from: Address, to: Address, now: UInt64, using random: inout SeededGenerator) -> [UInt64] {
+    mutating func delays(from: Address, to: Address, now: UInt64, using random: inout SeededGenerator) -> [UInt64] {
         guard cuts[Link(from: from, to: to)] == nil else { return [] }
         if lossInverse > 0, random.one(in: lossInverse) { return [] }
         let hold = max(heldUntil[Link(from: from, to: to)] ?? 0, now) - now
-        var delays = [hold + UInt64.random(in: 50...longestDelay, using: &random)]
+        var delay = hold + UInt64.random(in: 50...longestDelay, using: &random)
+        if keepsOrder {
+            let link = Link(from: from, to: to)
+            delay = max(now + delay, (lastArrival[link] ?? 0) + 1) - now
+            lastArrival[link] = now + delay
+        }
+        var delays = [delay]
         if repeatInverse > 0, random.one(in: repeatInverse) {
             // Long after, now and then: when the receiver has another part in another epoch.
             let longest = random.one(in: 4) ? SimulatedNetwork.longestRepetition : longestDelay * 4

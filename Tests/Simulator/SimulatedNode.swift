@@ -10,7 +10,7 @@ internal import Replication
 final class SimulatedNode {
     /// Who is answered when an entry is applied.
     private enum Waiting {
-        case client(RegisterRequest, Address)
+        case client(ClientRequest, Address)
         case sender(of: [PartitionID], number: UInt64, Address)
     }
 
@@ -41,13 +41,14 @@ final class SimulatedNode {
 
     private(set) var leases: LeaseTable
     private(set) var replicas: [PartitionID: ReplicaState] = [:]
-    private(set) var machines: [PartitionID: RegisterMachine] = [:]
+    private(set) var machines: [PartitionID: SimulatedMachine] = [:]
     private var unapplied: [PartitionID: [LogIndex: ReplicatedEntry]] = [:]
     private var waiting: [PartitionID: [LogIndex: Waiting]] = [:]
     private var tickets: [(write: UInt64, partition: PartitionID, ticket: UInt64)] = []
     private var isSyncing = false
     private(set) var map = PartitionMap()
     private lazy var courier = SimulatedCourier(node: self, simulation: simulation)
+    private lazy var membership = SimulatedMembership(node: self, simulation: simulation)
     private var lastBeacon: UInt64 = 0
 
     init(_ id: NodeID, in simulation: Simulation) {
@@ -69,6 +70,7 @@ final class SimulatedNode {
         leases = LeaseTable(times: simulation.settings.times, run: run, now: now)
         map = PartitionMap()
         courier = SimulatedCourier(node: self, simulation: simulation)
+        membership = SimulatedMembership(node: self, simulation: simulation)
         lastBeacon = 0
         for partition in simulation.partitions {
             open(partition)
@@ -132,12 +134,7 @@ final class SimulatedNode {
     }
 
     private func onTick() {
-        simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
-        simulation.send(
-            .coordinator(.beat(simulation.member(id), Simulation.health(isReady: !wantsToLeave))),
-            from: .node(id),
-            to: .coordinator
-        )
+        membership.tick()
         for partition in replicas.keys.sorted() {
             if let replica = replicas[partition], replica.isLeaving != wantsToLeave {
                 simulation.coverage.note(wantsToLeave ? .wantsToLeave : .wantsToStay)
@@ -157,7 +154,7 @@ final class SimulatedNode {
     }
 
     var isFull: Bool { simulation.now < fullUntil }
-    private var wantsToLeave: Bool { isEnding || isFull || disk.hasFailed }
+    var wantsToLeave: Bool { isEnding || isFull || disk.hasFailed }
 
     /// A disk that does not answer makes its node useless as a member, and keeps it from being replaced.
     private func giveUpHungDisk() {
@@ -221,7 +218,16 @@ final class SimulatedNode {
             handle(.received(message, from: peer), in: partition)
         case (.snapshot(let partition, let machine, let configuration), .node):
             install(machine, configuration, in: partition)
-        case (.map(let newer), .coordinator): follow(newer)
+        case (.map(let newer), .coordinator):
+            membership.noteHeard()
+            follow(newer)
+        case (.beaten, .coordinator): membership.noteHeard()
+        case (.relay, .node): membership.relay(packet)
+        case (.relayed(let newer, for: let asker, run: let run), _):
+            guard asker == id else { return membership.relay(packet) }
+            guard run == self.run else { return }
+            if newer.version > map.version { simulation.coverage.note(.mapRelayed) }
+            follow(newer)
         case (.request(let request), _): serve(request, for: sender)
         case (.mail(let partition, let letters, let number), _): take(letters, number, from: sender, in: partition)
         case (.mailTaken(let partition, let receipts, let number), _):
@@ -244,35 +250,32 @@ final class SimulatedNode {
 
     // MARK: Clients
 
-    private func serve(_ request: RegisterRequest, for client: Address) {
+    private func serve(_ request: ClientRequest, for client: Address) {
         guard let replica = replicas[request.partition], mayRead(replica) else {
             return answer(.refused, to: request, client)
         }
-        switch request.operation {
-        case .write(let write):
-            guard submit(.write(write), in: request.partition, .client(request, client)) else {
-                return answer(.refused, to: request, client)
+        guard !request.operation.isWrite else {
+            if submit(.client(request.operation), in: request.partition, .client(request, client)) { return }
+            return answer(.refused, to: request, client)
+        }
+        let result = machines[request.partition]?.answer(to: request.operation) ?? .refused
+        // A read takes a while, and the lease may be over when it is done.
+        let time = UInt64.random(in: 1...200, using: &simulation.random)
+        whenAwake(after: time, run) {
+            guard let replica = self.replicas[request.partition], self.mayRead(replica) else {
+                self.simulation.coverage.note(.readRefusedAfterwards)
+                return self.answer(.refused, to: request, client)
             }
-        case .read(let key):
-            let value = machines[request.partition]?.values[key]
-            // A read takes a while, and the lease may be over when it is done.
-            let time = UInt64.random(in: 1...200, using: &simulation.random)
-            whenAwake(after: time, run) {
-                guard let replica = self.replicas[request.partition], self.mayRead(replica) else {
-                    self.simulation.coverage.note(.readRefusedAfterwards)
-                    return self.answer(.refused, to: request, client)
-                }
-                self.answer(.value(value), to: request, client)
-            }
+            self.answer(result, to: request, client)
         }
     }
 
     /// - Returns: whether the command is on its way through the log.
-    func submit(_ command: RegisterCommand, in partition: PartitionID) -> Bool {
+    func submit(_ command: SimulatedCommand, in partition: PartitionID) -> Bool {
         submit(command, in: partition, nil)
     }
 
-    private func submit(_ command: RegisterCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
+    private func submit(_ command: SimulatedCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
         guard !isFull, let replica = replicas[partition], mayRead(replica),
             replica.mayWrite(now: now, leases: leases)
         else { return false }
@@ -294,8 +297,8 @@ final class SimulatedNode {
         return machine.applied >= beginning && replica.mayRead(now: now, leases: leases)
     }
 
-    private func answer(_ result: RegisterAnswer.Result, to request: RegisterRequest, _ client: Address) {
-        simulation.send(.answer(RegisterAnswer(number: request.number, result: result)), from: .node(id), to: client)
+    private func answer(_ result: ClientAnswer.Result, to request: ClientRequest, _ client: Address) {
+        simulation.send(.answer(ClientAnswer(number: request.number, result: result)), from: .node(id), to: client)
     }
 
     private func forget(_ partition: PartitionID) {
@@ -337,7 +340,7 @@ final class SimulatedNode {
             guard !Harm.maybe(whileClaiming: configuration, of: partition, by: self, in: simulation) else { return }
             propose(configuration, for: partition)
         case .askForMap:
-            simulation.send(.coordinator(.map(newerThan: map.version)), from: .node(id), to: .coordinator)
+            membership.ask(.map(newerThan: map.version))
         case .readEntries(let first, let follower, let epoch):
             readEntries(from: first, for: follower, epoch, in: partition)
         case .sendSnapshot(let follower, let epoch): sendSnapshot(to: follower, epoch, of: partition)
@@ -349,7 +352,7 @@ final class SimulatedNode {
     private func propose(_ configuration: PartitionMap.Configuration, for partition: PartitionID) {
         simulation.trace { "\(self.id) proposes partition \(partition) \(configuration)" }
         Harm.maybe(whileChanging: partition, in: simulation)
-        simulation.send(.coordinator(.propose(partition, configuration)), from: .node(id), to: .coordinator)
+        membership.ask(.propose(partition, configuration))
     }
 
     private func persist(
@@ -427,14 +430,19 @@ final class SimulatedNode {
                 simulation.checker.noteAcknowledged(entry.index, in: partition, now: simulation.now)
                 let members = replicas[partition]?.configuration.replicas ?? []
                 simulation.checkDurability(of: entry, in: partition, members: members)
-                finish(waiting, machine, in: partition)
+                finish(waiting, machine, effects.result, in: partition)
             }
         }
     }
 
-    private func finish(_ waiting: Waiting, _ machine: RegisterMachine, in partition: PartitionID) {
+    private func finish(
+        _ waiting: Waiting,
+        _ machine: SimulatedMachine,
+        _ result: ClientAnswer.Result?,
+        in partition: PartitionID
+    ) {
         switch waiting {
-        case .client(let request, let client): answer(.written, to: request, client)
+        case .client(let request, let client): answer(result ?? .unknown, to: request, client)
         case .sender(let sources, let number, let sender):
             let receipts = sources.map { machine.incoming.receipt(for: $0) }
             simulation.send(.mailTaken(partition, receipts, number: number), from: .node(id), to: sender)
@@ -450,7 +458,7 @@ final class SimulatedNode {
     }
 
     /// A snapshot takes the place of what there is.
-    func replaceAll(of partition: PartitionID, with machine: RegisterMachine) {
+    func replaceAll(of partition: PartitionID, with machine: SimulatedMachine) {
         disk.install(machine, epoch: machine.lastEpoch, in: partition)
         tickets.removeAll { $0.partition == partition }
         machines[partition] = machine.reopened()

@@ -89,6 +89,7 @@ package final class Simulation {
         settings.largestUncommitted = 64
         self.settings = settings
         longestSync = random.one(in: 3) ? 60_000 : 2_000
+        network.keepsOrder = random.one(in: 3)
         self.random = random
         partitions = (0..<partitionCount).map { PartitionID(UInt16($0)) }
         let ids = (1...nodeCount).map { NodeID($0) }
@@ -178,9 +179,9 @@ package final class Simulation {
         case .coordinator:
             let run: UInt64 = if case .node(let id) = sender { nodes[id]?.run ?? 0 } else { 0 }
             schedule(after: delay) { [unowned self] in
-                guard self.isCoordinatorUp, case .coordinator(let request) = packet else { return }
-                self.trace { "\(sender) -> coordinator: \(request)" }
-                self.decide(request, for: sender, run: run)
+                guard self.isCoordinatorUp else { return }
+                self.trace { "\(sender) -> coordinator: \(packet)" }
+                self.decide(packet, for: sender, run: run)
             }
         case .client(let number):
             schedule(after: delay) { [unowned self] in
@@ -192,15 +193,27 @@ package final class Simulation {
     }
 
     /// - Parameter run: the asking process's, whose connection ends with it.
-    private func decide(_ request: CoordinatorRequest, for asker: Address, run: UInt64) {
+    private func decide(_ packet: Packet, for asker: Address, run: UInt64) {
+        let request: CoordinatorRequest
+        let answer: (PartitionMap) -> Packet
+        switch packet {
+        case .coordinator(let direct): (request, answer) = (direct, { .map($0) })
+        case .relay(let relayed, let node, let run):
+            (request, answer) = (relayed, { .relayed($0, for: node, run: run) })
+        default: return
+        }
         let version = coordinator.map.version
         let effects = coordinator.handle(request, now: now / 1_000, random: 1)
         if case .propose = request {
             coverage.note(coordinator.map.version > version ? .proposalGranted : .proposalTooLate)
         }
-        for case .answer(.map(let map)) in effects {
+        for case .answer(let reply) in effects {
             guard case .node(let id) = asker, nodes[id]?.run == run else { continue }
-            send(.map(map), from: .coordinator, to: asker)
+            switch (reply, packet) {
+            case (.map(let map), _): send(answer(map), from: .coordinator, to: asker)
+            case (.beaten, .coordinator): send(.beaten, from: .coordinator, to: asker)
+            default: break
+            }
         }
         for case .answer(.refused(let refusal)) in effects {
             if case .propose = request { fail("the coordinator refused \(request): \(refusal)") }
@@ -300,15 +313,46 @@ package final class Simulation {
 
     /// A node comes back without its data: as a stranger. At most once, so that replicas are not lost faster than they
     /// are replaced.
-    func replace(_ node: SimulatedNode, after time: UInt64) {
+    ///
+    /// - Parameter disk: what the stranger has of what it was.
+    func replace(_ node: SimulatedNode, with disk: SimulatedDisk = SimulatedDisk(), after time: UInt64) {
         lostNode = node.id
         let id = NodeID(node.id.rawValue + 100)
         nodes[node.id] = nil
         node.isRetired = true
         retired.append(node)
         let stranger = SimulatedNode(id, in: self)
+        stranger.disk = disk
         nodes[id] = stranger
         schedule(after: time) { stranger.start() }
+    }
+
+    /// All members of the first partition but one are lost for good, its primary among them, and after a while an operator lets
+    /// whoever is left lead.
+    package func loseMajorityForGood(forcingAfter pause: UInt64) {
+        for id in coordinator.map.configurations[0].replicas.dropLast() {
+            guard let node = nodes.removeValue(forKey: id) else { continue }
+            trace { "FAULT \(id) is lost for good" }
+            node.crash()
+            node.isRetired = true
+            retired.append(node)
+        }
+        schedule(after: pause) { [unowned self] in self.forceWhatLacksReplicas() }
+    }
+
+    private func forceWhatLacksReplicas() {
+        for partition in partitions {
+            let left = coordinator.map.configurations[Int(partition.rawValue)].replicas.filter { nodes[$0] != nil }
+            guard left.count < settings.minimumReplicas, let node = left.first else { continue }
+            checker.noteForced(partition)
+            for case .answer(.refused(let refusal)) in coordinator.handle(
+                .force(partition, node),
+                now: now / 1_000,
+                random: 1
+            ) {
+                fail("partition \(partition) cannot be forced: \(refusal)")
+            }
+        }
     }
 
     private func keepHarming() {

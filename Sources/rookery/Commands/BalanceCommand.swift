@@ -12,9 +12,6 @@ struct ClusterBalance: AsyncParsableCommand {
         discussion: "A node that was restarted leads nothing: give this when all of them are back."
     )
 
-    /// Milliseconds.
-    private static let longestSilence: UInt64 = 3_000
-
     @OptionGroup var options: CoordinatorOptions
 
     @Flag(name: .long, help: "Only say what would be handed over.")
@@ -56,23 +53,12 @@ struct ClusterBalance: AsyncParsableCommand {
 
     /// Between the nodes that do well: a partition may have a replica that could not lead it.
     private func balance(_ map: PartitionMap) async throws -> LeaderBalance {
-        guard case .success(.health(let statuses)) = try await options.ask(.health) else {
-            throw ValidationError("the coordinator does not say how the nodes do")
-        }
-        let ready = statuses.filter { status in
-            status.health?.isReady ?? false
-                && status.silentMilliseconds.map { $0 < ClusterBalance.longestSilence } ?? false
-        }
-        let names = Set(ready.map(\.node))
-        return LeaderBalance(map) { names.contains($0) }
+        let ready = try await options.readyNodes()
+        return LeaderBalance(map) { ready.contains($0) }
     }
 
     private func report(_ handover: Handover, in map: PartitionMap) {
         let old = map.primary(of: handover.partition).map { map.name(of: $0) } ?? "nobody"
         print("partition \(handover.partition): \(old) to \(map.name(of: handover.successor))")
     }
-}
-
-extension PartitionMap {
-    fileprivate func name(of node: NodeID) -> String { member(node)?.name ?? node.description }
 }

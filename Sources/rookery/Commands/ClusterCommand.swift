@@ -15,7 +15,7 @@ struct ClusterCommand: AsyncParsableCommand {
         abstract: "Creates a cluster, shows how it does, and moves partitions.",
         subcommands: [
             ClusterInit.self, ClusterStatus.self, ClusterPartitions.self, ClusterLead.self, ClusterMove.self,
-            ClusterBalance.self,
+            ClusterBalance.self, ClusterForce.self, ClusterRebuild.self,
         ]
     )
 }

@@ -40,6 +40,21 @@ struct CoordinatorOptions: ParsableArguments {
         return try await promise.futureResult.get()
     }
 
+    /// Milliseconds.
+    private static let longestSilence: UInt64 = 3_000
+
+    /// The nodes that do well, as the coordinator has heard lately.
+    func readyNodes() async throws -> Set<NodeID> {
+        guard case .success(.health(let statuses)) = try await ask(.health) else {
+            throw ValidationError("the coordinator does not say how the nodes do")
+        }
+        let ready = statuses.filter { status in
+            status.health?.isReady ?? false
+                && status.silentMilliseconds.map { $0 < CoordinatorOptions.longestSilence } ?? false
+        }
+        return Set(ready.map(\.node))
+    }
+
     /// The map as it is now.
     func map() async throws -> PartitionMap { try await map(after: .map(newerThan: 0)) }
 
@@ -57,19 +72,28 @@ struct CoordinatorOptions: ParsableArguments {
         guard let primary = map.primary(of: partition) else {
             throw ValidationError("partition \(partition) has no primary")
         }
+        // Whatever it answers, the map says what becomes of it.
+        _ = try await ask(primary, request, in: map)
+    }
+
+    /// Asks a node of a map.
+    func ask(
+        _ node: NodeID,
+        _ request: NodeRequest,
+        in map: PartitionMap
+    ) async throws -> Result<NodeReply, NodeFailure> {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let (handshake, logger) = (handshake, logger)
         let promise = loop.makePromise(of: Result<NodeReply, NodeFailure>.self)
         loop.execute {
             let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: logger)
             links.follow(map)
-            links.ask(primary, request, deadline: .now() + .seconds(2)) { result in
+            links.ask(node, request, deadline: .now() + .seconds(2)) { result in
                 promise.succeed(result)
                 links.close()
             }
         }
-        // Whatever it answers, the map says what becomes of it.
-        _ = try await promise.futureResult.get()
+        return try await promise.futureResult.get()
     }
 
     /// Does something again and again until the map is as it should be.
@@ -102,6 +126,8 @@ extension PartitionMap {
         }
         return member.id
     }
+
+    func name(of node: NodeID) -> String { member(node)?.name ?? node.description }
 
     func configuration(of number: Int) throws -> (PartitionID, Configuration) {
         guard configurations.indices.contains(number) else {

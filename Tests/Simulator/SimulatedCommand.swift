@@ -1,23 +1,13 @@
 internal import Model
 
 /// What simulated partitions have in their logs.
-enum RegisterCommand {
-    case write(RegisterWrite)
+enum SimulatedCommand {
+    case client(ClientOperation)
     case receiveMail([Letter])
     case trimOutbox([MailReceipt])
 }
 
-/// A command of simulated clients.
-package struct RegisterWrite: Equatable {
-    package let key: UInt8
-    /// No two writes have the same.
-    package let value: UInt64
-
-    package init(key: UInt8, value: UInt64) {
-        self.key = key
-        self.value = value
-    }
-
+extension RegisterWrite {
     /// Half of the writes are told to others, some of them to everybody.
     func destinations(of partitions: [PartitionID]) -> [PartitionID] {
         switch value % 8 {
@@ -31,19 +21,31 @@ package struct RegisterWrite: Equatable {
     var message: MailMessage { .removal(author: UserID(UInt64(key)), tweet: TweetID(value)) }
 }
 
-extension RegisterCommand: BinaryCodable {
+extension SimulatedCommand: BinaryCodable {
     private enum Kind: UInt8 {
         case write = 1
         case receiveMail = 2
         case trimOutbox = 3
+        case edit = 4
+        case claim = 5
     }
 
     func encode(into writer: inout BinaryWriter) {
         switch self {
-        case .write(let write):
+        case .client(.write(let write)):
             writer.write(Kind.write.rawValue)
             writer.write(write.key)
             writer.writeFixed(write.value)
+        case .client(.edit(let edit)):
+            writer.write(Kind.edit.rawValue)
+            writer.write(edit.element)
+            writer.write(edit.adds)
+        case .client(.claim(let claim)):
+            writer.write(Kind.claim.rawValue)
+            writer.write(claim.name)
+            writer.writeFixed(claim.owner)
+            writer.write(claim.takes)
+        case .client(.read), .client(.contains), .client(.owner): break
         case .receiveMail(let letters):
             writer.write(Kind.receiveMail.rawValue)
             writer.writeArray(letters) { $0.write($1) }
@@ -55,7 +57,12 @@ extension RegisterCommand: BinaryCodable {
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         switch Kind(rawValue: try reader.readByte()) {
-        case .write: self = .write(RegisterWrite(key: try reader.readByte(), value: try reader.readFixed()))
+        case .write:
+            self = .client(.write(RegisterWrite(key: try reader.readByte(), value: try reader.readFixed())))
+        case .edit: self = .client(.edit(SetEdit(element: try reader.readByte(), adds: try reader.readBool())))
+        case .claim:
+            let (name, owner) = (try reader.readByte(), try reader.readFixed(UInt64.self))
+            self = .client(.claim(NameClaim(name: name, owner: owner, takes: try reader.readBool())))
         case .receiveMail:
             self = .receiveMail(try reader.readArray { reader throws(BinaryDecodingError) in try reader.read() })
         case .trimOutbox:

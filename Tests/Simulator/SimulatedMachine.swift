@@ -2,11 +2,13 @@ internal import Mail
 internal import Model
 internal import Replication
 
-/// The state machine that simulated partitions replicate: registers, mail to the others, and a hash of everything that was
-/// applied.
-struct RegisterMachine {
+/// The state machine that simulated partitions replicate: what clients use, mail to the others, and a hash of everything that
+/// was applied.
+struct SimulatedMachine {
     /// What an entry has done, of what concerns other partitions.
     struct Effects {
+        /// What its client is answered.
+        var result: ClientAnswer.Result?
         /// The value of a letter, and whom it is for.
         var written: (value: UInt64, destinations: [PartitionID])?
         /// The values of letters that were taken, in order.
@@ -22,7 +24,7 @@ struct RegisterMachine {
     private static let mostPartitions: UInt16 = 8
 
     private(set) var applied: LogIndex = 0
-    private(set) var values: [UInt8: UInt64] = [:]
+    private var objects: [ClientObject: UInt64] = [:]
     private(set) var outgoing = OutgoingMail()
     private(set) var incoming = IncomingMail()
     /// The same on two replicas that have applied the same entries.
@@ -33,8 +35,14 @@ struct RegisterMachine {
     private var letters: [UInt64: (message: MailMessage, destinations: [PartitionID])] = [:]
     private var trimmed: [PartitionID: MailReceipt] = [:]
 
+    /// What an operation that changes nothing is answered.
+    func answer(to operation: ClientOperation) -> ClientAnswer.Result {
+        var state = objects[operation.object]
+        return operation.apply(to: &state)
+    }
+
     /// The machine as a process finds it that has what was stored.
-    func reopened() -> RegisterMachine {
+    func reopened() -> SimulatedMachine {
         var machine = self
         machine.outgoing = OutgoingMail()
         for receipt in trimmed.values {
@@ -44,7 +52,7 @@ struct RegisterMachine {
             machine.outgoing.append([letter.message], sequence: sequence, to: letter.destinations)
         }
         machine.incoming = IncomingMail()
-        for receipt in incoming.receipts(of: 0..<RegisterMachine.mostPartitions) {
+        for receipt in incoming.receipts(of: 0..<SimulatedMachine.mostPartitions) {
             machine.incoming.restore(receipt)
         }
         return machine
@@ -61,9 +69,10 @@ struct RegisterMachine {
             hash = StableHash.hash(hash ^ UInt64(byte))
         }
         var effects = Effects()
-        switch try? RegisterCommand(decoding: entry.payload) {
-        case .write(let write):
-            values[write.key] = write.value
+        switch try? SimulatedCommand(decoding: entry.payload) {
+        case .client(let operation):
+            effects.result = operation.apply(to: &objects[operation.object])
+            guard case .write(let write) = operation else { break }
             let chosen = write.destinations(of: destinations)
             guard !chosen.isEmpty else { break }
             lastLetter += 1

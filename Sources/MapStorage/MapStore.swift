@@ -3,7 +3,7 @@ internal import Model
 package import Placement
 package import Store
 
-/// The embedded store: the map in one file, replaced atomically and synced.
+/// A map in one file of a data directory, replaced atomically and synced: the coordinator's own, and what nodes remember of it.
 package struct MapStore {
     private static let fileName = "map"
     private let directory: DataDirectory
@@ -14,7 +14,7 @@ package struct MapStore {
 
     /// The stored map; an empty one where there is none.
     ///
-    /// - Throws: where the file is damaged: the coordinator must not start from an older or an empty map.
+    /// - Throws: `StoreError.corruption` where the file is damaged: the coordinator must not start from an older or an empty map.
     package func load() throws(StoreError) -> PartitionMap {
         guard let bytes = try directory.file(MapStore.fileName) else { return PartitionMap() }
         var reader = BinaryReader(bytes)

@@ -1,0 +1,65 @@
+import Model
+import Placement
+import Testing
+
+@Suite struct MapRecollectionTests {
+    private static func map(
+        version: UInt64,
+        cluster: UInt64 = 7,
+        _ configurations: (epoch: UInt64, nodes: [UInt64])...,
+        learners: [PartitionID: [NodeID]] = [:]
+    ) -> PartitionMap {
+        PartitionMap(
+            clusterID: cluster,
+            version: version,
+            replicationFactor: 3,
+            configurations: configurations.map { epoch, nodes in
+                let nodes = nodes.map { NodeID($0) }
+                return PartitionMap.Configuration(
+                    epoch: epoch,
+                    primary: nodes.first,
+                    secondaries: Array(nodes.dropFirst())
+                )
+            },
+            learners: learners
+        )
+    }
+
+    @Test func eachPartitionHasTheNewestThatAnybodyKnows() throws {
+        let found = try MapRecollection([
+            NodeID(1): Self.map(version: 9, (epoch: 3, nodes: [1, 2]), (epoch: 8, nodes: [2, 1])),
+            NodeID(2): Self.map(version: 12, (epoch: 5, nodes: [2, 1]), (epoch: 7, nodes: [1, 2])),
+        ])
+        #expect(found.map.configurations.map(\.primary) == [NodeID(2), NodeID(2)])
+        // Behind whatever the lost one may have decided.
+        #expect(found.map.configurations.allSatisfy { $0.epoch > 1_000 })
+        #expect(found.map.version == 12 && found.map.clusterID == 7 && found.absent.isEmpty)
+    }
+
+    @Test func whoMayKnowMoreIsNamed() throws {
+        let one = Self.map(
+            version: 9,
+            (epoch: 3, nodes: [1, 2, 3]),
+            (epoch: 1, nodes: [1, 2, 4]),
+            learners: [PartitionID(0): [NodeID(5)]]
+        )
+        #expect(
+            try MapRecollection([NodeID(1): one, NodeID(2): PartitionMap()]).absent == [3, 4, 5].map { NodeID($0) }
+        )
+    }
+
+    @Test func whatDoesNotBelongTogetherIsRefused() {
+        let one = Self.map(version: 9, (epoch: 3, nodes: [1]), (epoch: 1, nodes: [1]))
+        let other = Self.map(version: 9, cluster: 8, (epoch: 3, nodes: [1]), (epoch: 1, nodes: [1]))
+        #expect(throws: MapRecollection.Problem.differentClusters([7, 8])) {
+            try MapRecollection([NodeID(1): one, NodeID(2): other])
+        }
+        let twin = Self.map(version: 9, (epoch: 3, nodes: [2]), (epoch: 1, nodes: [1]))
+        #expect(throws: MapRecollection.Problem.contradiction(PartitionID(0), epoch: 3)) {
+            try MapRecollection([NodeID(1): one, NodeID(2): twin])
+        }
+        #expect(throws: MapRecollection.Problem.nothingRemembered) {
+            try MapRecollection([NodeID(1): PartitionMap()])
+        }
+    }
+}
