@@ -16,6 +16,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// Answers are given to the socket, and counted against the limit of unread ones, in pieces of about this size.
     private static let largestWrite = 1 << 20
 
+    /// How long a client that was refused is not read from. What it sends meanwhile is then read, refused and answered at once:
+    /// one by one that costs as much as serving it.
+    private static let rest = TimeAmount.milliseconds(10)
+
     private let router: LoopRouter
     private let logger: Logger
     private var session: ClientSession
@@ -26,6 +30,7 @@ final class ClientConnection: ChannelDuplexHandler {
     private var isFlushScheduled = false
     private var isProcessing = false
     private var isReadWithheld = false
+    private var isResting = false
     /// A description of all clients may be long: one at a time is made for each of them.
     private var isAskingAllLoops = false
     /// Nothing more is read: the connection ends when what is under way is answered.
@@ -71,7 +76,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     /// Reads from the socket only while there is room for more commands.
     func read(context: ChannelHandlerContext) {
-        if hasRoom {
+        if hasRoom, !isResting {
             context.read()
         } else {
             isReadWithheld = true
@@ -93,7 +98,9 @@ final class ClientConnection: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
-    private var hasRoom: Bool { replies.count < router.settings.pipeline && !isEnding && !isAskingAllLoops }
+    private var hasRoom: Bool {
+        replies.hasRoom(limit: router.settings.pipeline) && !isEnding && !isAskingAllLoops
+    }
 
     private func process() {
         guard !isProcessing else { return }
@@ -171,10 +178,25 @@ final class ClientConnection: ChannelDuplexHandler {
         if case .clients(let filter, let answer) = plan { return run(answer(filter(session)), number) }
         let began = lastActive
         let deadline = began + .milliseconds(session.deadlineMilliseconds)
-        router.runner.run(plan, deadline: deadline, reads: session.reads) { value in
+        let refusal = router.runner.run(plan, deadline: deadline, reads: session.reads) { value in
             self.router.note(spec.name, began: began, value)
             self.replies.set(value, at: number)
             self.scheduleFlush()
+        }
+        guard let refusal else { return }
+        let value = Replies.error(refusal)
+        router.note(spec.name, began: began, value)
+        replies.refuse(value, at: number)
+        scheduleFlush()
+        beginRest()
+    }
+
+    private func beginRest() {
+        guard !isResting, let context else { return }
+        isResting = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: ClientConnection.rest) {
+            self.isResting = false
+            self.resumeReading()
         }
     }
 
@@ -258,10 +280,13 @@ final class ClientConnection: ChannelDuplexHandler {
         if isEnding || isInputClosed, replies.isEmpty {
             return context.close(promise: nil)
         }
-        if isReadWithheld, hasRoom {
-            isReadWithheld = false
-            context.read()
-        }
+        resumeReading()
+    }
+
+    private func resumeReading() {
+        guard isReadWithheld, hasRoom, !isResting, let context else { return }
+        isReadWithheld = false
+        context.read()
     }
 
     private func send(_ output: ByteBuffer, _ context: ChannelHandlerContext) {

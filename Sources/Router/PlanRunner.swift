@@ -51,7 +51,9 @@ final class PlanRunner {
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
-    func run(_ plan: Plan, deadline: NIODeadline, reads: ReadPreference, reply: @escaping Reply) {
+    ///
+    /// - Returns: why nothing is done, where too much is under way; `reply` is not called then.
+    func run(_ plan: Plan, deadline: NIODeadline, reads: ReadPreference, reply: @escaping Reply) -> Refusal? {
         turn &+= 1
         let terms = CommandTerms(deadline: deadline, reads: reads, turn: turn & Int.max)
         switch plan {
@@ -59,10 +61,10 @@ final class PlanRunner {
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write, .read, .gather, .cluster:
             guard inFlight < limit else {
-                return reply(Replies.error(.busy("the router has \(inFlight) commands under way")))
+                return .busy("the router has \(inFlight) commands under way")
             }
             let node = destination(of: plan, terms)
-            if let node, let refusal = admission.begin(node) { return reply(Replies.error(refusal)) }
+            if let node, let refusal = admission.begin(node) { return refusal }
             inFlight += 1
             let began = NIODeadline.now()
             let answered = { if let node { self.admission.end(node, began: began) } }
@@ -72,13 +74,15 @@ final class PlanRunner {
             }
             // What a page needs of other nodes afterwards says nothing about the one that it began with.
             if case .read(let query, let then) = plan {
-                return read(query, then, terms, answered: answered, reply: finish)
+                read(query, then, terms, answered: answered, reply: finish)
+                return nil
             }
             start(plan, terms) { value in
                 answered()
                 finish(value)
             }
         }
+        return nil
     }
 
     /// The node that a plan begins with; nil where there are several, or none is known.

@@ -1,6 +1,13 @@
 extension Workbench {
     /// `hot`: what one author who posts without a pause, and one reader who reads without a pause, do to all others.
-    package func hot(operations count: Int, seconds: Double) async throws -> WorkloadReport {
+    ///
+    /// - Parameter front: the same service over connections of its own, which the hot user has: answers leave a connection in order,
+    ///   so that whoever shares it waits for the hot user's whatever a cluster does.
+    package func hot(
+        operations count: Int,
+        seconds: Double,
+        through front: any TimelineService
+    ) async throws -> WorkloadReport {
         var report = report("hot")
         try await activate(&report)
         let mix = PostsAndReads(self, readsPerPost: 10)
@@ -21,7 +28,7 @@ extension Workbench {
             try await service.settle()
             say("hot: \(name)")
             let heat = Heat()
-            async let hot = heat.run(service, operation, seconds: seconds)
+            async let hot = heat.run(front, operation, seconds: seconds)
             let others = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
             report.note(others, "others beside \(name)")
             report.addLatency("others beside \(name)", others)

@@ -134,6 +134,15 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func connect(_ loop: any EventLoop) async throws -> [any TimelineService] {
+        var services: [any TimelineService] = [try await cluster(loop)]
+        for (opponent, endpoint) in try opponents() {
+            services.append(try await opponent.connect(host: endpoint.host, port: endpoint.port, on: loop))
+        }
+        return services
+    }
+
+    /// The cluster over connections of its own.
+    private func cluster(_ loop: any EventLoop) async throws -> RookeryService {
         let endpoint = try options.endpoint()
         let stream = try await CommandStream.connect(
             host: endpoint.host,
@@ -142,11 +151,7 @@ struct BenchCommand: AsyncParsableCommand {
             connections: connections,
             loop: loop
         )
-        var services: [any TimelineService] = [RookeryService(stream: stream)]
-        for (opponent, endpoint) in try opponents() {
-            services.append(try await opponent.connect(host: endpoint.host, port: endpoint.port, on: loop))
-        }
-        return services
+        return RookeryService(stream: stream)
     }
 
     private func run(_ workload: Workload, _ bench: Workbench, _ round: Int) async throws -> WorkloadReport {
@@ -160,7 +165,12 @@ struct BenchCommand: AsyncParsableCommand {
         case .retwis: try await bench.retwis(operations: operations, seconds: seconds, round: round)
         case .deathStar: try await bench.deathStar(rates: rate, seconds: seconds)
         case .overload: try await bench.overload(operations: operations / 10, factor: 3, seconds: seconds)
-        case .hot: try await bench.hot(operations: operations / 10, seconds: seconds)
+        case .hot:
+            try await bench.hot(
+                operations: operations / 10,
+                seconds: seconds,
+                through: bench.service is RookeryService ? try await cluster(bench.service.loop) : bench.service
+            )
         case .celebrity: try await bench.celebrity(followers: celebrityFollowers, seconds: seconds)
         }
     }
