@@ -151,15 +151,19 @@ let package = Package(
         tests("LogTests", ["Log", "Model", "Randomness", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "Randomness"]),
         tests("StoreTests", ["Store", "TestSupport"]),
+        tests(
+            "ClusterLinksTests",
+            ["ClusterLinks", "Messages", "Model", "Placement", "Settings", "Wire", .logging, .nioCore, .nioPosix]
+        ),
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore]),
         tests(
             "NodeTests",
             [
-                "Log", "Model", "Node", "Observability", "Partitions", "Randomness", "Replication", "Store",
-                "TestSupport", .nioCore,
-                .nioPosix, .nioEmbedded, .deque,
+                "Log", "Model", "Node", "Observability", "Partitions", "Placement", "Randomness", "Replication",
+                "Store",
+                "TestSupport", .logging, .nioCore, .nioPosix, .nioEmbedded, .deque,
             ]
         ),
         tests(

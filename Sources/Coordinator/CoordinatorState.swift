@@ -73,7 +73,7 @@ package struct CoordinatorState {
         case .health: [.answer(.health(statuses(now: now)))]
         case .addLearner(let partition, let node): addLearner(node, to: partition, now: now)
         case .propose(let partition, let configuration): propose(configuration, for: partition, now: now)
-        case .force(let partition, let node): force(node, to: partition, now: now)
+        case .force(let partition, let epoch, let node): force(node, to: partition, ending: epoch, now: now)
         case .restore(let remembered): restore(remembered)
         }
     }
@@ -153,10 +153,14 @@ package struct CoordinatorState {
 
     /// Whatever is not enough by the rules: a node leads, with whoever else of the members is there. A member has everything that
     /// was acknowledged, and what it acknowledges next is lost with it; a node that is no member lacks what was acknowledged
-    /// since it was one, and may lead only where no member is left.
-    private mutating func force(_ node: NodeID, to partition: PartitionID, now: Milliseconds) -> [Effect] {
-        let index = Int(partition.rawValue)
-        guard index < map.configurations.count else {
+    /// since it was one, and may lead only where no member is heard of.
+    private mutating func force(
+        _ node: NodeID,
+        to partition: PartitionID,
+        ending epoch: UInt64,
+        now: Milliseconds
+    ) -> [Effect] {
+        guard let current = map.configuration(of: partition) else {
             return refuse(.invalid("there is no partition \(partition)"))
         }
         guard map.replicationFactor > 1 else {
@@ -168,21 +172,30 @@ package struct CoordinatorState {
         guard let member = map.member(node), isAlive(member, now: now) else {
             return refuse(.unavailable("node \(node) is not there or not ready"))
         }
-        let current = map.configurations[index]
+        guard current.epoch == epoch else {
+            return refuse(.invalid("partition \(partition) has changed: it is in epoch \(current.epoch)"))
+        }
         let living = current.replicas.filter { id in map.member(id).map { isAlive($0, now: now) } ?? false }
-        let names = living.compactMap { map.member($0)?.name }.joined(separator: ", ")
         guard living.count < minimumReplicas else {
-            return refuse(.invalid("partition \(partition) has enough replicas without that: \(names)"))
+            return refuse(.invalid("partition \(partition) has enough replicas without that: \(names(living))"))
         }
-        guard living.isEmpty || living.contains(node) else {
-            return refuse(.invalid("partition \(partition): \(names) is a member and has more than \(member.name)"))
-        }
-        guard current.primary != node || living != current.replicas else {
+        let known = current.replicas.filter { isHeard($0, now: now) }
+        guard current.replicas.contains(node) || known.isEmpty else {
             return refuse(
-                .invalid("partition \(partition) is led by \(member.name) already, without anybody who is away")
+                .invalid(
+                    "partition \(partition): \(names(known)) is a member, is heard of, and has more than \(member.name)"
+                )
             )
         }
-        return change(partition, to: current.next(primary: node, amongst: living), now: now)
+        guard current.primary != node || living != current.replicas else {
+            return refuse(.invalid("partition \(partition) is led by \(member.name), without anybody who is away"))
+        }
+        let others = living.filter { $0 != node }
+        return change(partition, to: current.next([node] + others), now: now)
+    }
+
+    private func names(_ nodes: [NodeID]) -> String {
+        nodes.map { map.member($0)?.name ?? $0.description }.joined(separator: ", ")
     }
 
     private mutating func addLearner(_ node: NodeID, to partition: PartitionID, now: Milliseconds) -> [Effect] {
@@ -208,7 +221,12 @@ package struct CoordinatorState {
     }
 
     private func isAlive(_ member: Member, now: Milliseconds) -> Bool {
-        heard[member.id].map { now <= $0.at + replacement.silence && $0.health.isReady } ?? false
+        isHeard(member.id, now: now) && heard[member.id]?.health.isReady == true
+    }
+
+    /// Whether a node has said anything lately, well or not.
+    private func isHeard(_ node: NodeID, now: Milliseconds) -> Bool {
+        heard[node].map { now <= $0.at + replacement.silence } ?? false
     }
 
     private mutating func noteLeft(_ node: NodeID, _ partition: Int, now: Milliseconds) {
@@ -325,12 +343,16 @@ package struct CoordinatorState {
         return [.store(map), .answer(.map(map))]
     }
 
-    /// The nodes' addresses are those that they have told since.
+    /// Takes what nodes remember in the place of nothing, or of an older map of the same cluster. The nodes' addresses are those
+    /// that they have told since.
     private mutating func restore(_ remembered: PartitionMap) -> [Effect] {
-        guard map.layout == nil else {
-            return refuse(.exists("the coordinator has the map of cluster \(map.clusterID)"))
+        guard map.layout == nil || map.clusterID == remembered.clusterID && map.version < remembered.version else {
+            return refuse(.exists("the coordinator has a map of cluster \(map.clusterID) that is not older"))
         }
-        guard remembered.layout != nil, remembered.clusterID != 0 else {
+        guard remembered.layout != nil, remembered.clusterID != 0,
+            (1...CoordinatorState.largestFactor).contains(remembered.replicationFactor),
+            remembered.configurations.allSatisfy({ isConfiguration($0) })
+        else {
             return refuse(.invalid("this is no map of a cluster"))
         }
         let registered = map.members
@@ -340,6 +362,10 @@ package struct CoordinatorState {
         map.members = (others + registered).sorted { ($0.name, $0.id) < ($1.name, $1.id) }
         map.version = max(version, remembered.version) + 1
         return [.store(map), .answer(.map(map))]
+    }
+
+    private func isConfiguration(_ configuration: PartitionMap.Configuration) -> Bool {
+        configuration.primary != nil && Set(configuration.replicas).count == configuration.replicas.count
     }
 
     private func refuse(_ refusal: Refusal) -> [Effect] { [.answer(.refused(refusal))] }
@@ -353,11 +379,5 @@ package struct CoordinatorState {
                 health: last?.health
             )
         }
-    }
-}
-
-extension PartitionMap.Configuration {
-    fileprivate func next(primary: NodeID, amongst nodes: [NodeID]) -> PartitionMap.Configuration {
-        PartitionMap.Configuration(epoch: epoch + 1, primary: primary, secondaries: nodes.filter { $0 != primary })
     }
 }

@@ -17,9 +17,9 @@ package enum CoordinatorRequest: Equatable, Sendable {
     /// Let a node become a member of a partition, as an operator wants it. Answered with the map; the partition's primary
     /// proposes it when it holds what the members hold.
     case addLearner(PartitionID, NodeID)
-    /// Let a node lead a partition that has too few replicas to be led by the rules, as an operator wants it who accepts what
-    /// that may lose. Answered with the map.
-    case force(PartitionID, NodeID)
+    /// Let a node lead a partition that has too few replicas to be led by the rules, if its epoch is still this one, as an
+    /// operator wants it who accepts what that may lose. Answered with the map.
+    case force(PartitionID, epoch: UInt64, NodeID)
     /// Take this map, put together from what nodes remember, as the coordinator has lost its own. Answered with the map.
     case restore(PartitionMap)
 }
@@ -105,9 +105,10 @@ extension CoordinatorRequest: BinaryCodable {
             writer.write(UInt8(6))
             writer.write(partition)
             writer.writeFixed(node.rawValue)
-        case .force(let partition, let node):
+        case .force(let partition, let epoch, let node):
             writer.write(UInt8(7))
             writer.write(partition)
+            writer.writeVariable(epoch)
             writer.writeFixed(node.rawValue)
         case .restore(let map):
             writer.write(UInt8(8))
@@ -128,7 +129,12 @@ extension CoordinatorRequest: BinaryCodable {
         case 4: self = .health
         case 5: self = .propose(try reader.readPartition(), try reader.read())
         case 6: self = .addLearner(try reader.readPartition(), NodeID(try reader.readFixed()))
-        case 7: self = .force(try reader.readPartition(), NodeID(try reader.readFixed()))
+        case 7:
+            self = .force(
+                try reader.readPartition(),
+                epoch: try reader.readOrdinal(),
+                NodeID(try reader.readFixed())
+            )
         case 8: self = .restore(try reader.read())
         case let other: throw .invalid("coordinator request \(other)")
         }

@@ -155,7 +155,7 @@ package enum NodeReply: Equatable, Sendable {
     case compared(Bool?)
     /// What the coordinator has answered.
     case relayed(CoordinatorReply)
-    case recollected(PartitionMap)
+    case recollected(MapRecollection.Memory)
 }
 
 extension NodeRequest: BinaryCodable {
@@ -330,9 +330,9 @@ extension NodeReply: BinaryCodable {
         case .relayed(let reply):
             writer.write(UInt8(9))
             writer.write(reply)
-        case .recollected(let map):
+        case .recollected(let memory):
             writer.write(UInt8(10))
-            writer.write(map)
+            writer.write(memory)
         }
     }
 

@@ -11,26 +11,34 @@ final class CoordinatorDetour {
     private let node: NodeID
     private let links: NodeLinks
     private var turn = 0
+    /// Who has passed the last request on.
+    private var guide: NodeID?
 
     init(node: NodeID, links: NodeLinks) {
         self.node = node
         self.links = links
     }
 
-    /// Asks one other node after the other, one a request: what matters is asked again.
+    /// Asks whoever has passed the last request on, or one other node after the other, one a request: what matters is asked
+    /// again.
     func ask(
         _ request: CoordinatorRequest,
         deadline: NIODeadline,
         completion: @escaping CoordinatorClient.Completion
     ) {
-        let peers = links.map.members.map(\.id).filter { $0 != node }
+        let own = links.map.member(node)
+        // What this node was before it came back as a stranger has its address.
+        let peers = links.map.members.filter { $0.id != node && !($0.host == own?.host && $0.port == own?.port) }
         guard !peers.isEmpty else { return completion(.failure(.unavailable("no other node is known"))) }
         turn = (turn + 1) % peers.count
-        let peer = peers[turn]
+        let peer = peers.first { $0.id == guide }?.id ?? peers[turn].id
         links.ask(peer, .relay(request), deadline: deadline) { result in
             switch result {
-            case .success(.relayed(let reply)): completion(.success(reply))
+            case .success(.relayed(let reply)):
+                self.guide = peer
+                completion(.success(reply))
             case .success, .failure:
+                if self.guide == peer { self.guide = nil }
                 completion(.failure(.unavailable("node \(peer) gives no answer of the coordinator")))
             }
         }

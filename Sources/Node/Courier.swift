@@ -185,7 +185,9 @@ final class Courier {
 
     private func noteLostEntries(_ source: PartitionID, _ destination: PartitionID) {
         let what = "mail from partition \(source) to \(destination) disagrees: one side lost entries"
-        guard host.problems.set(what, about: "mail \(source) to \(destination)") else { return }
+        // The node does as well as before; without it the partition would lack a replica too.
+        let subject = "mail \(source) to \(destination)"
+        guard host.problems.set(what, about: subject, isHindrance: false) else { return }
         logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
     }
 

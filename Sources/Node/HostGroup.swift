@@ -39,6 +39,7 @@ final class HostGroup: Sendable {
             let host = try await loop.submit {
                 let handshake = Handshake(secret: settings.process.secret, name: settings.name)
                 let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: resources.logger)
+                links.follow(resources.memory.map)
                 let detour = CoordinatorDetour(node: resources.node, links: links)
                 let host = PartitionHost(
                     eventLoop: loop,
@@ -115,10 +116,17 @@ final class HostGroup: Sendable {
 
     private func recollect(_ reply: @escaping @Sendable (NodeReply) -> Void) {
         let remembered = memory.map
-        let gather = Gather<PartitionMap>(count: loops.count) { maps in
-            reply(.recollected(maps.reduce(remembered) { $0.joined(with: $1) }))
+        let gather = Gather<MapRecollection.Memory>(count: loops.count) { memories in
+            reply(
+                .recollected(
+                    MapRecollection.Memory(
+                        map: memories.reduce(remembered) { $0.joined(with: $1.map) },
+                        logEpochs: memories.reduce(into: [:]) { $0.merge($1.logEpochs, uniquingKeysWith: max) }
+                    )
+                )
+            )
         }
-        onEach { host in gather.set(host.knownMap, at: host.loop) }
+        onEach { host in gather.set(host.memory, at: host.loop) }
     }
 
     private func relay(_ request: CoordinatorRequest, _ reply: @escaping @Sendable (NodeReply) -> Void) {

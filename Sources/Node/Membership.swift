@@ -48,6 +48,8 @@ final class Membership: Sendable {
         try await loop.submit {
             let handshake = Handshake(secret: secret, name: settings.name)
             let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: logger)
+            // Where others were: if they are there yet, they reach the coordinator perhaps.
+            links.follow(memory.map)
             let detour = CoordinatorDetour(node: identity.node, links: links)
             let client = CoordinatorClient(
                 eventLoop: loop,
@@ -63,7 +65,7 @@ final class Membership: Sendable {
             follower.start()
             self.beat(member, through: client, on: loop, memory: memory, logger: logger) {
                 NodeHealth(
-                    isReady: problems.summary == nil && !hosts.isLeaving,
+                    isReady: !problems.isHindered && !hosts.isLeaving,
                     problem: problems.summary ?? "",
                     durability: settings.durabilityText,
                     partitions: hosts.partitionCount,
@@ -107,9 +109,11 @@ final class Membership: Sendable {
         logger: Logger,
         health: @escaping () -> NodeHealth
     ) {
+        memory.saveAgain()
+        let remembered = memory.map.version
         client.ask(.beat(member, health()), within: .seconds(2)) { result in
             guard case .success(.beaten(let version)) = result else { return }
-            self.compare(version, with: memory.map.version, logger)
+            self.compare(version, with: remembered, logger)
         }
         loop.assumeIsolated().scheduleTask(in: Membership.interval) {
             self.beat(member, through: client, on: loop, memory: memory, logger: logger, health: health)

@@ -116,12 +116,21 @@ package struct NodeService {
         try await hosts.drain()
         await beacons.stop()
         log.close()
-        if log.failure == nil { try UnsyncedRun(directory: directory).end() }
+        if log.failure == nil { noteSynced(directory) }
         // What memory holds need not be replayed then.
         await hosts.writeTails()
         try await threads.shutdownGracefully()
         try database.flush()
         logger.notice("ended")
+    }
+
+    private func noteSynced(_ directory: DataDirectory) {
+        do throws(StoreError) {
+            try UnsyncedRun(directory: directory).end()
+        } catch {
+            // If the machine stops now, the next run begins as a stranger: no more than that.
+            process.logger.warning("that everything is synced is not noted", metadata: ["error": "\(error)"])
+        }
     }
 
     /// What an earlier run left half-way is of no use.

@@ -23,8 +23,8 @@ struct NodeStorage {
     ) throws -> NodeStorage {
         var identity = try NodeIdentity(directory: directory)
         let unsynced = UnsyncedRun(directory: directory)
-        if try unsynced.mayHaveLostWrites() {
-            let isAlone = try identity.cluster().map { $0.replicationFactor == 1 } ?? true
+        if try unsynced.mayHaveLostWrites(), let cluster = try identity.cluster() {
+            let isAlone = cluster.replicationFactor == 1
             let was = identity.node
             // As the member that it was it could lead without what it had acknowledged.
             if !isAlone { identity = try identity.renounced() }
@@ -35,7 +35,20 @@ struct NodeStorage {
                 metadata: ["was": "\(was)", "is": "\(identity.node)"]
             )
         }
-        try unsynced.begin(settings.durability)
+        if settings.durability != .always { try unsynced.begin() }
+        let storage = try openUndamaged(directory, identity, settings, logger, observer)
+        // Only now is the log synced that the run before has left.
+        if settings.durability == .always { try unsynced.end() }
+        return storage
+    }
+
+    private static func openUndamaged(
+        _ directory: DataDirectory,
+        _ identity: NodeIdentity,
+        _ settings: NodeSettings,
+        _ logger: Logger,
+        _ observer: @escaping @Sendable (LogSync) -> Void
+    ) throws -> NodeStorage {
         do {
             return try NodeStorage(directory, identity, settings, logger, observer)
         } catch {

@@ -107,16 +107,17 @@ final class PartitionHost {
 
     var replicas: some Collection<Replica> { byID.values }
 
-    /// The map, with what replicas know that is newer.
-    var knownMap: PartitionMap {
-        var map = map
+    /// The map, with what replicas know that is newer, and what the log says of epochs.
+    var memory: MapRecollection.Memory {
+        var (map, epochs) = (map, opener.logEpochs)
         for (partition, replica) in byID where map.configurations.indices.contains(Int(partition.rawValue)) {
+            epochs[partition] = replica.state.epochs.lastEpoch
             let own = replica.state.configuration
             if own.epoch > map.configurations[Int(partition.rawValue)].epoch {
                 map.configurations[Int(partition.rawValue)] = own
             }
         }
-        return map
+        return MapRecollection.Memory(map: map, logEpochs: epochs)
     }
 
     func replica(of partition: PartitionID) -> Replica? { byID[partition] }

@@ -14,6 +14,9 @@ final class PartitionOpener {
         self.logs = logs
     }
 
+    /// The epoch of the log's last entry of each of these.
+    var logEpochs: [PartitionID: UInt64] { logs.compactMapValues { $0.epochs?.lastEpoch } }
+
     /// The node has no part in a partition: what nothing says was committed counts no longer.
     ///
     /// - Returns: whether the log has to be told so, lest a later start finds a part of it.

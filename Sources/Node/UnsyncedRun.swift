@@ -1,12 +1,11 @@
 internal import Foundation
-package import Log
 package import Store
 
 /// Whether the run before may have lost what it had acknowledged: it did not sync every write (`log.durability`), and the machine
 /// stopped before it was ended.
 ///
-/// A process that is killed leaves what it has written with the operating system. Only a machine that stops loses it, and has
-/// another boot id afterwards.
+/// A process that is killed leaves what it has written with the operating system. A machine that stops loses it, and has
+/// another boot id afterwards. A device that goes away under a machine that stays is not noticed.
 package struct UnsyncedRun {
     private static let file = "UNSYNCED"
 
@@ -26,9 +25,8 @@ package struct UnsyncedRun {
         return before != boot || boot.isEmpty
     }
 
-    /// To be called before anything is acknowledged.
-    package func begin(_ durability: Durability) throws(StoreError) {
-        if case .always = durability { return try end() }
+    /// To be called before anything is acknowledged that is not synced.
+    package func begin() throws(StoreError) {
         try directory.replaceFile(UnsyncedRun.file, with: Array("\(boot.isEmpty ? "unknown" : boot)\n".utf8))
     }
 

@@ -17,6 +17,11 @@ public struct PartitionMap: Hashable, Sendable {
 
         /// The primary, where there is one, and the secondaries.
         public var replicas: [NodeID] { (primary.map { [$0] } ?? []) + secondaries }
+
+        /// The next configuration, with these replicas, the first being the primary.
+        public func next(_ replicas: [NodeID]) -> Configuration {
+            Configuration(epoch: epoch + 1, primary: replicas.first, secondaries: Array(replicas.dropFirst()))
+        }
     }
 
     /// Chosen when the cluster is initialized; 0 before.
@@ -91,7 +96,7 @@ extension PartitionMap: BinaryCodable {
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         self.init(
             clusterID: try reader.readFixed(),
-            version: try reader.readVariable(),
+            version: try reader.readOrdinal(),
             replicationFactor: try reader.readReplicationFactor(),
             members: try reader.readArray(elementSize: 12) { reader throws(BinaryDecodingError) in try reader.read() },
             configurations: try reader.readArray(elementSize: 3) { reader throws(BinaryDecodingError) in

@@ -15,6 +15,9 @@ extension ReplicaState {
         guard sender == append.configuration.primary, sender != node else { return }
         adopt(append.configuration, now: now, leases: leases)
         guard sender == configuration.primary, !hasLogFailed else { return }
+        if isCommittedOtherwise(append.previousIndex, append.previousEpoch) {
+            return stop("entry \(append.previousIndex) is committed with another epoch than \(append.previousEpoch)")
+        }
         guard agrees(at: append.previousIndex, epoch: append.previousEpoch) else {
             let last =
                 append.previousIndex > log.last
@@ -45,7 +48,7 @@ extension ReplicaState {
         let fresh = entries.drop { entry in
             entry.index <= committed || log.epochs.epoch(at: entry.index) == entry.epoch
         }
-        if let other = entries.first(where: { isCommittedOtherwise($0) }) {
+        if let other = entries.first(where: { isCommittedOtherwise($0.index, $0.epoch) }) {
             stop("entry \(other.index) of epoch \(other.epoch) is committed with another epoch")
             return false
         }
@@ -60,9 +63,13 @@ extension ReplicaState {
         return true
     }
 
-    private func isCommittedOtherwise(_ entry: ReplicatedEntry) -> Bool {
-        guard entry.index <= committed, let epoch = log.epochs.epoch(at: entry.index) else { return false }
-        return epoch != entry.epoch
+    /// Whether this replica has applied another entry at an index than a primary has there, as one may that comes back ahead of a
+    /// primary whom an operator has forced. Where the table does not know the index, the entry cannot be of a later epoch
+    /// than what was committed behind it.
+    private func isCommittedOtherwise(_ index: LogIndex, _ epoch: UInt64) -> Bool {
+        guard index <= committed else { return false }
+        if let known = log.epochs.epoch(at: index) { return known != epoch }
+        return log.epochs.epoch(at: committed).map { epoch > $0 } ?? false
     }
 
     /// Tells the primary what is durable here, and applies what all members are known to have.

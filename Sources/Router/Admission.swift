@@ -10,6 +10,8 @@ final class Admission {
     private let largest: Int
     private let target: TimeAmount
     private var limits: [NodeID: ConcurrencyLimit] = [:]
+    private var early = EarlyRefusal()
+    private var refusals: [NodeID: Refusal] = [:]
     private var isTurning = false
 
     init(eventLoop: any EventLoop, largest: Int, target: TimeAmount) {
@@ -18,6 +20,9 @@ final class Admission {
         self.target = target
     }
 
+    /// Whether the next command is refused before anybody looks at it: all nodes have too much under way.
+    func refusesNext() -> Bool { early.refusesNext() }
+
     /// - Returns: a refusal where the node has too much under way; if nil, `end` is to be called.
     func begin(_ node: NodeID) -> Refusal? {
         scheduleTurn()
@@ -25,8 +30,12 @@ final class Admission {
             node,
             default: ConcurrencyLimit(largest: largest, targetNanoseconds: target.nanoseconds)
         ].begin()
+        early.note(node, isTaken: isTaken)
         guard !isTaken else { return nil }
-        return .busy("node \(node) has \(limits[node]?.inFlight ?? 0) commands under way")
+        // One text for all: many may wait to be sent.
+        let refusal = refusals[node] ?? .busy("node \(node) has too many commands under way")
+        refusals[node] = refusal
+        return refusal
     }
 
     func end(_ node: NodeID, began: NIODeadline) {
@@ -47,7 +56,8 @@ final class Admission {
             for node in self.limits.keys {
                 self.limits[node]?.turn(after: elapsed)
             }
-            if !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
+            self.early.turn()
+            if self.early.share > 0 || !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
         }
     }
 }

@@ -16,9 +16,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// Answers are given to the socket, and counted against the limit of unread ones, in pieces of about this size.
     private static let largestWrite = 1 << 20
 
-    /// How long a client that was refused is not read from. What it sends meanwhile is then read, refused and answered at once:
-    /// one by one that costs as much as serving it.
+    /// How long a client is not read from that was refused because all nodes have too much to do. What it sends meanwhile is then
+    /// read, refused and answered at once: one by one that costs as much as serving it.
     private static let rest = TimeAmount.milliseconds(10)
+    private static let tooMuch = Refusal.busy("all nodes have too many commands under way")
 
     private let router: LoopRouter
     private let logger: Logger
@@ -144,6 +145,10 @@ final class ClientConnection: ChannelDuplexHandler {
             router.noteRefused(spec.name, text)
             return replyAtOnce(.error(text))
         }
+        if spec.isForNodes, router.runner.refusesNext() {
+            refuse(ClientConnection.tooMuch, spec, replies.reserve(session.version))
+            return beginRest()
+        }
         var arguments = Arguments(words)
         let plan: Plan
         do throws(Refusal) {
@@ -183,14 +188,18 @@ final class ClientConnection: ChannelDuplexHandler {
             self.replies.set(value, at: number)
             self.scheduleFlush()
         }
-        guard let refusal else { return }
-        let value = Replies.error(refusal)
-        router.note(spec.name, began: began, value)
-        replies.refuse(value, at: number)
-        scheduleFlush()
-        beginRest()
+        if let refusal { refuse(refusal, spec, number) }
     }
 
+    /// Answers a command for which nothing was done.
+    private func refuse(_ refusal: Refusal, _ spec: CommandSpec, _ number: UInt64) {
+        let value = Replies.error(refusal)
+        if case .error(let text) = value { router.noteRefused(spec.name, text) }
+        replies.refuse(value, at: number)
+        scheduleFlush()
+    }
+
+    /// All nodes have too much to do: this client sends less, or more at a time.
     private func beginRest() {
         guard !isResting, let context else { return }
         isResting = true

@@ -4,7 +4,7 @@ package import Wire
 /// Replies of one connection: they become ready in any order and leave in the order of the commands.
 package struct ReplyQueue {
     /// Refusals are small, and keep nothing else out; but they are bounded too.
-    private static let refusalsPerReply = 64
+    private static let refusalsPerReply = 8
 
     private struct Slot {
         var value: RESPValue?

@@ -40,7 +40,8 @@ import Testing
     }
 
     private static func force(_ number: Int, _ state: inout CoordinatorState) -> Refusal? {
-        let effects = state.handle(.force(partition, nodes[number - 1]), now: 5_000, random: 1)
+        let epoch = state.map.configurations[0].epoch
+        let effects = state.handle(.force(partition, epoch: epoch, nodes[number - 1]), now: 5_000, random: 1)
         if case .answer(.refused(let refusal)) = effects.first { return refusal }
         return nil
     }
@@ -51,7 +52,7 @@ import Testing
         let forced = PartitionMap.Configuration(epoch: 5, primary: Self.nodes[2], secondaries: [])
         #expect(state.map.configurations == [forced] && state.map.version == 21)
         // Once is enough.
-        #expect(Self.force(3, &state)?.message.contains("already") == true)
+        #expect(Self.force(3, &state)?.message.contains("is led by node3") == true)
     }
 
     @Test func aStrangerLeadsOnlyWhereNoMemberIsLeft() {
@@ -66,6 +67,31 @@ import Testing
         var state = Self.state(living: [2, 3])
         #expect(Self.force(3, &state)?.message.contains("enough replicas") == true)
         #expect(state.map.configurations[0].epoch == 4)
+    }
+
+    @Test func aMemberThatIsHeardOfIsNotPassedOver() {
+        var state = Self.state(living: [4])
+        let unwell = NodeHealth(
+            isReady: false,
+            problem: "disk",
+            durability: "always",
+            partitions: 0,
+            logBytes: 0,
+            waitingLetters: 0,
+            unappliedEntries: 0
+        )
+        _ = state.handle(.beat(Self.member(Self.nodes[1]), unwell), now: 5_000, random: 1)
+        #expect(Self.force(4, &state)?.message.contains("node2 is a member, is heard of") == true)
+    }
+
+    @Test func whatHasChangedMeanwhileIsNotForced() {
+        var state = Self.state(living: [3, 4])
+        let effects = state.handle(.force(Self.partition, epoch: 3, Self.nodes[2]), now: 5_000, random: 1)
+        guard case .answer(.refused(let refusal)) = effects.first else {
+            Issue.record("an old epoch was taken")
+            return
+        }
+        #expect(refusal.message.contains("epoch 4"))
     }
 
     @Test func nobodyIsForcedBeforeItIsKnownWhoIsThere() {
@@ -91,11 +117,31 @@ import Testing
         }
     }
 
+    @Test func anOldMapOfTheClusterIsReplacedByANewerOne() {
+        var old = Self.map(epoch: 2, members: Array(Self.nodes.prefix(3)))
+        old.version = 5
+        var state = CoordinatorState(map: old)
+        _ = state.handle(.restore(Self.map(epoch: 4, members: Array(Self.nodes.prefix(2)))), now: 0, random: 1)
+        #expect(state.map.configurations[0].epoch == 4 && state.map.version == 21)
+        var other = Self.map(epoch: 9, members: Array(Self.nodes.prefix(2)))
+        (other.clusterID, other.version) = (8, 99)
+        guard case .answer(.refused) = state.handle(.restore(other), now: 0, random: 1).first else {
+            Issue.record("another cluster's map was taken")
+            return
+        }
+    }
+
     @Test func whatIsNoMapIsNotTaken() {
         var state = CoordinatorState(map: PartitionMap())
-        guard case .answer(.refused) = state.handle(.restore(PartitionMap()), now: 0, random: 1).first else {
-            Issue.record("nothing was taken for a map")
-            return
+        var twice = Self.map(members: [Self.nodes[0], Self.nodes[0]])
+        var large = Self.map(members: [Self.nodes[0]])
+        large.replicationFactor = 64
+        twice.replicationFactor = 3
+        for wrong in [PartitionMap(), Self.map(members: []), twice, large] {
+            guard case .answer(.refused) = state.handle(.restore(wrong), now: 0, random: 1).first else {
+                Issue.record("\(wrong) was taken for a map")
+                return
+            }
         }
     }
 }

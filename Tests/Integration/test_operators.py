@@ -87,6 +87,21 @@ def test_a_map_that_is_lost_is_rebuilt(own):
     assert settled(client, users) == before
 
 
+def test_an_old_map_is_replaced_by_what_nodes_remember(own):
+    cluster, client, users, _ = filled(own(replicas=3, partitions=4), 12, tweets=400)
+    old = (cluster.directory / "coordinator" / "map").read_bytes()
+    for name in ("node2", "node3"):
+        done(cluster, "lead", "0", name)
+    cluster.kill("coordinator")
+    (cluster.directory / "coordinator" / "map").write_bytes(old)
+    cluster.start("coordinator")
+    eventually(lambda: "the coordinator's map is older" in cluster.log("node1"), 20)
+    done(cluster, "rebuild")
+    assert cluster.primaries()[0] == "node3"
+    done(cluster, "lead", "0", "node1")
+    client.execute_command("TWEET.POST", 0, "on")
+
+
 def test_a_map_that_is_lost_with_everything_stopped_is_rebuilt(own):
     cluster, client, users, before = filled(own(replicas=3, partitions=4), 12, tweets=400)
     cluster.kill("coordinator", *NODES)
@@ -129,9 +144,10 @@ def test_nodes_that_may_have_lost_writes_are_filled_again(own):
     stop_machine(cluster, *NODES)
     with starting(cluster, *NODES):
         asked = eventually(
-            lambda: "nothing was changed" in (found := administer(cluster, "force", "node2")).stderr and found, 20)
-        assert asked.stdout.count("no member is there") == 4
-        done(cluster, "force", "node2", "--accept-loss")
+            lambda: (found := administer(cluster, "force", "node2", "--accept-loss")).stdout.count("no member is ready") == 4
+            and found, 20)
+        assert "needs --without-members" in asked.stderr
+        done(cluster, "force", "node2", "--accept-loss", "--without-members")
     cluster.await_whole()
     assert settled(client, users) == before
 

@@ -1,4 +1,3 @@
-import Log
 import Node
 import Store
 import TestSupport
@@ -11,7 +10,7 @@ import Testing
         let path = try TemporaryDirectory()
         let directory = try DataDirectory(path: path.path + "/n")
         check(try !Self.run(in: directory).mayHaveLostWrites())
-        try Self.run(in: directory).begin(.never)
+        try Self.run(in: directory).begin()
         // The machine has gone on.
         check(try !Self.run(in: directory).mayHaveLostWrites())
     }
@@ -19,21 +18,20 @@ import Testing
     @Test func aMachineThatStoppedMayHave() throws {
         let path = try TemporaryDirectory()
         let directory = try DataDirectory(path: path.path + "/n")
-        try Self.run(in: directory).begin(.interval(milliseconds: 100))
+        try Self.run(in: directory).begin()
         try directory.replaceFile("UNSYNCED", with: Array("another boot\n".utf8))
         check(try Self.run(in: directory).mayHaveLostWrites())
         // What begins now is of this boot.
-        try Self.run(in: directory).begin(.never)
+        try Self.run(in: directory).begin()
         check(try !Self.run(in: directory).mayHaveLostWrites())
     }
 
-    @Test func whatWasEndedOrSyncedHasLostNothing() throws {
+    @Test func whatWasEndedHasLostNothing() throws {
         let path = try TemporaryDirectory()
         let directory = try DataDirectory(path: path.path + "/n")
-        try Self.run(in: directory).begin(.never)
+        try Self.run(in: directory).begin()
         try Self.run(in: directory).end()
         check(try directory.file("UNSYNCED")?.isEmpty == true)
-        try Self.run(in: directory).begin(.always)
         check(try !Self.run(in: directory).mayHaveLostWrites())
     }
 }

@@ -22,7 +22,7 @@ import Wire
         while queue.hasRoom(limit: 2), queue.count < 1_000 {
             queue.refuse(.error("BUSY"), at: queue.reserve(.two))
         }
-        #expect(queue.count == 128)
+        #expect(queue.count == 16)
         queue = ReplyQueue()
         let first = queue.reserve(.two)
         queue.refuse(.error("BUSY"), at: queue.reserve(.two))

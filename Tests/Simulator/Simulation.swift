@@ -346,7 +346,7 @@ package final class Simulation {
             guard left.count < settings.minimumReplicas, let node = left.first else { continue }
             checker.noteForced(partition)
             for case .answer(.refused(let refusal)) in coordinator.handle(
-                .force(partition, node),
+                .force(partition, epoch: coordinator.map.configurations[Int(partition.rawValue)].epoch, node),
                 now: now / 1_000,
                 random: 1
             ) {

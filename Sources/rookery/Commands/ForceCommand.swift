@@ -25,6 +25,9 @@ struct ClusterForce: AsyncParsableCommand {
     @Flag(name: .long, help: "Do it, and accept what it may lose.")
     var acceptLoss = false
 
+    @Flag(name: .long, help: "Also where no member is left: what was acknowledged since the node was one is lost.")
+    var withoutMembers = false
+
     /// What forcing means for a partition.
     private enum Verdict {
         /// It has enough replicas, or is led as it would be.
@@ -33,7 +36,7 @@ struct ClusterForce: AsyncParsableCommand {
         case member(left: [String])
         /// Others are members, and have more.
         case others([String])
-        /// No member is there, and the node was one at some time, or never.
+        /// No member is heard of, and the node was one at some time, or never.
         case stranger(left: [String])
     }
 
@@ -47,25 +50,40 @@ struct ClusterForce: AsyncParsableCommand {
         }
         let numbers =
             try partition.map { [Int(try map.configuration(of: $0).0.rawValue)] } ?? Array(map.configurations.indices)
-        var chosen: [PartitionID] = []
+        var chosen: [Int] = []
         for number in numbers {
             let verdict = verdict(on: number, in: map, leader: id, ready: ready)
             if let text = describe(verdict) { print("partition \(number): \(text)") }
             switch verdict {
-            case .member, .stranger: chosen.append(PartitionID(UInt16(number)))
+            case .member: chosen.append(number)
+            case .stranger: if withoutMembers { chosen.append(number) }
             case .unneeded, .others: break
             }
         }
         guard !chosen.isEmpty else {
-            throw ValidationError("there is nothing to force: no such partition needs \(node)")
+            throw ValidationError("nothing was changed: there is nothing to force, or it needs --without-members")
         }
         guard acceptLoss else {
             throw ValidationError("nothing was changed; give --accept-loss to do it")
         }
-        for partition in chosen {
-            _ = try await options.map(after: .force(partition, id))
+        try await force(chosen, id, in: map)
+    }
+
+    private func force(_ partitions: [Int], _ id: NodeID, in map: PartitionMap) async throws {
+        var refused = 0
+        for number in partitions {
+            let epoch = map.configurations[number].epoch
+            switch try await options.ask(.force(PartitionID(UInt16(number)), epoch: epoch, id)) {
+            case .success(.map): continue
+            case .success(.refused(let refusal)), .failure(let refusal): print("not forced: \(refusal.message)")
+            case .success: print("not forced: partition \(number): the coordinator's answer cannot be understood")
+            }
+            refused += 1
         }
-        print("\(node) is to lead \(chosen.count) partitions; their other replicas are filled again as nodes are there")
+        print(
+            "\(node) is to lead \(partitions.count - refused) partitions; their other replicas are filled again as nodes are there"
+        )
+        if refused > 0 { throw ValidationError("\(refused) partitions were not forced") }
     }
 
     private func verdict(on number: Int, in map: PartitionMap, leader: NodeID, ready: Set<NodeID>) -> Verdict {
@@ -87,8 +105,10 @@ struct ClusterForce: AsyncParsableCommand {
         case .others(let names):
             "not changed: \(names.joined(separator: ", ")) is a member and there, and has more than \(node)"
         case .stranger(let left):
-            "no member is there (\(left.joined(separator: ", "))). WHAT WAS ACKNOWLEDGED SINCE \(node) WAS ONE IS LOST, "
-                + "everything if it never was"
+            "no member is ready (\(left.joined(separator: ", "))). WHAT WAS ACKNOWLEDGED SINCE \(node) WAS ONE IS LOST, "
+                + "everything if it never was; mail with other partitions may not go on. Nothing keeps those from serving that "
+                + "run, if the coordinator alone does not reach them: end them first. Of several nodes choose the one that has most "
+                + "(rookery-node --verify)"
         }
     }
 }

@@ -7,7 +7,7 @@ import Placement
 struct ClusterRebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
-        abstract: "Gives a coordinator that has lost its map the newest that its nodes remember.",
+        abstract: "Gives a coordinator that has lost its map, or has an old one, the newest that its nodes remember.",
         discussion: """
             Start the coordinator with an empty directory and wait until all nodes have registered. Nodes serve meanwhile what \
             they served before.
@@ -24,19 +24,7 @@ struct ClusterRebuild: AsyncParsableCommand {
 
     func run() async throws {
         let present = try await options.map()
-        guard present.layout == nil else {
-            throw ValidationError(
-                "the coordinator has the map of cluster \(present.clusterID): there is nothing to rebuild"
-            )
-        }
-        var memories: [NodeID: PartitionMap] = [:]
-        for member in present.members {
-            switch try await options.ask(member.id, .recollect, in: present) {
-            case .success(.recollected(let map)): memories[member.id] = map
-            case .success: throw ValidationError("\(member.name) gives no answer that can be understood")
-            case .failure(let failure): print("\(member.name) does not answer: \(failure)")
-            }
-        }
+        let memories = try await memories(of: present)
         let recollection: MapRecollection
         do throws(MapRecollection.Problem) {
             recollection = try MapRecollection(memories)
@@ -44,22 +32,47 @@ struct ClusterRebuild: AsyncParsableCommand {
             throw ValidationError(describe(error))
         }
         let map = recollection.map
+        guard present.layout == nil || map.version > present.version else {
+            throw ValidationError("nobody remembers a newer map than the coordinator's: there is nothing to rebuild")
+        }
         print(
             "cluster \(map.clusterID): \(map.configurations.count) partitions, \(map.replicationFactor) replicas, from "
                 + "\(memories.count) nodes"
         )
-        if !recollection.absent.isEmpty {
-            let names = recollection.absent.map { map.name(of: $0) }.joined(separator: ", ")
-            print(
-                "absent: \(names). Where one of them knows of a later change of a partition, WHAT WAS ACKNOWLEDGED SINCE MAY BE "
-                    + "LOST"
-            )
-            guard acceptLoss else {
-                throw ValidationError("nothing was changed; start the absent nodes, or give --accept-loss")
-            }
+        let risks = risks(of: recollection)
+        for risk in risks {
+            print("\(risk). WHAT WAS ACKNOWLEDGED SINCE THEN MAY BE LOST")
+        }
+        guard risks.isEmpty || acceptLoss else {
+            throw ValidationError("nothing was changed; start the absent nodes, or give --accept-loss")
         }
         _ = try await options.map(after: .restore(map))
         print("the coordinator has the map again")
+    }
+
+    private func memories(of map: PartitionMap) async throws -> [NodeID: MapRecollection.Memory] {
+        var memories: [NodeID: MapRecollection.Memory] = [:]
+        for member in map.members {
+            switch try await options.ask(member.id, .recollect, in: map) {
+            case .success(.recollected(let memory)): memories[member.id] = memory
+            case .success: throw ValidationError("\(member.name) gives no answer that can be understood")
+            case .failure(let failure): print("\(member.name) does not answer: \(failure)")
+            }
+        }
+        return memories
+    }
+
+    private func risks(of recollection: MapRecollection) -> [String] {
+        var risks: [String] = []
+        if !recollection.absent.isEmpty {
+            let names = recollection.absent.map { recollection.map.name(of: $0) }.joined(separator: ", ")
+            risks.append("absent: \(names), who may know of later changes")
+        }
+        if !recollection.outdated.isEmpty {
+            let numbers = recollection.outdated.map { "\($0)" }.joined(separator: ", ")
+            risks.append("somebody's log has entries of later epochs than anybody remembers, of partitions \(numbers)")
+        }
+        return risks
     }
 
     private func describe(_ problem: MapRecollection.Problem) -> String {
