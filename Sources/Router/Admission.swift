@@ -10,7 +10,6 @@ final class Admission {
     private let largest: Int
     private let target: TimeAmount
     private var limits: [NodeID: ConcurrencyLimit] = [:]
-    private var early = EarlyRefusal()
     private var refusals: [NodeID: Refusal] = [:]
     private var isTurning = false
 
@@ -20,9 +19,6 @@ final class Admission {
         self.target = target
     }
 
-    /// Whether the next command is refused before anybody looks at it: all nodes have too much under way.
-    func refusesNext() -> Bool { early.refusesNext() }
-
     /// - Returns: a refusal where the node has too much under way; if nil, `end` is to be called.
     func begin(_ node: NodeID) -> Refusal? {
         scheduleTurn()
@@ -30,7 +26,6 @@ final class Admission {
             node,
             default: ConcurrencyLimit(largest: largest, targetNanoseconds: target.nanoseconds)
         ].begin()
-        early.note(node, isTaken: isTaken)
         guard !isTaken else { return nil }
         // One text for all: many may wait to be sent.
         let refusal = refusals[node] ?? .busy("node \(node) has too many commands under way")
@@ -56,8 +51,7 @@ final class Admission {
             for node in self.limits.keys {
                 self.limits[node]?.turn(after: elapsed)
             }
-            self.early.turn()
-            if self.early.share > 0 || !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
+            if !self.limits.values.allSatisfy(\.isAtRest) { self.scheduleTurn() }
         }
     }
 }

@@ -16,11 +16,6 @@ final class ClientConnection: ChannelDuplexHandler {
     /// Answers are given to the socket, and counted against the limit of unread ones, in pieces of about this size.
     private static let largestWrite = 1 << 20
 
-    /// How long a client is not read from that was refused because all nodes have too much to do. What it sends meanwhile is then
-    /// read, refused and answered at once: one by one that costs as much as serving it.
-    private static let rest = TimeAmount.milliseconds(10)
-    private static let tooMuch = Refusal.busy("all nodes have too many commands under way")
-
     private let router: LoopRouter
     private let logger: Logger
     private var session: ClientSession
@@ -31,7 +26,6 @@ final class ClientConnection: ChannelDuplexHandler {
     private var isFlushScheduled = false
     private var isProcessing = false
     private var isReadWithheld = false
-    private var isResting = false
     /// A description of all clients may be long: one at a time is made for each of them.
     private var isAskingAllLoops = false
     /// Nothing more is read: the connection ends when what is under way is answered.
@@ -77,7 +71,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     /// Reads from the socket only while there is room for more commands.
     func read(context: ChannelHandlerContext) {
-        if hasRoom, !isResting {
+        if hasRoom {
             context.read()
         } else {
             isReadWithheld = true
@@ -145,10 +139,6 @@ final class ClientConnection: ChannelDuplexHandler {
             router.noteRefused(spec.name, text)
             return replyAtOnce(.error(text))
         }
-        if spec.isForNodes, router.runner.refusesNext() {
-            refuse(ClientConnection.tooMuch, spec, replies.reserve(session.version))
-            return beginRest()
-        }
         var arguments = Arguments(words)
         let plan: Plan
         do throws(Refusal) {
@@ -197,16 +187,6 @@ final class ClientConnection: ChannelDuplexHandler {
         if case .error(let text) = value { router.noteRefused(spec.name, text) }
         replies.refuse(value, at: number)
         scheduleFlush()
-    }
-
-    /// All nodes have too much to do: this client sends less, or more at a time.
-    private func beginRest() {
-        guard !isResting, let context else { return }
-        isResting = true
-        context.eventLoop.assumeIsolated().scheduleTask(in: ClientConnection.rest) {
-            self.isResting = false
-            self.resumeReading()
-        }
     }
 
     /// Asks all loops; replies wait for it in their order like for any other command.
@@ -289,13 +269,10 @@ final class ClientConnection: ChannelDuplexHandler {
         if isEnding || isInputClosed, replies.isEmpty {
             return context.close(promise: nil)
         }
-        resumeReading()
-    }
-
-    private func resumeReading() {
-        guard isReadWithheld, hasRoom, !isResting, let context else { return }
-        isReadWithheld = false
-        context.read()
+        if isReadWithheld, hasRoom {
+            isReadWithheld = false
+            context.read()
+        }
     }
 
     private func send(_ output: ByteBuffer, _ context: ChannelHandlerContext) {

@@ -46,9 +46,6 @@ final class PlanRunner {
 
     var map: PartitionMap { links.map }
 
-    /// Whether the next command of the cluster is refused unseen.
-    func refusesNext() -> Bool { admission.refusesNext() }
-
     func follow(_ map: PartitionMap) {
         links.follow(map)
     }

@@ -46,14 +46,6 @@ struct CommandSpec: Sendable {
         self.plan = plan
     }
 
-    /// Whether nodes carry it out: others are answered whatever the nodes have to do.
-    var isForNodes: Bool {
-        switch group {
-        case .users, .follows, .tweets, .timelines, .copies: true
-        case .cluster, .connection, .server: false
-        }
-    }
-
     func accepts(count: Int) -> Bool {
         arity >= 0 ? count == arity : count >= -arity
     }
