@@ -121,6 +121,7 @@ package struct NodeService {
         await hosts.writeTails()
         try await threads.shutdownGracefully()
         try database.flush()
+        database.endBackgroundWork()
         logger.notice("ended")
     }
 

@@ -92,6 +92,12 @@ package final class Database: @unchecked Sendable {
         try Database.check { error in rocksdb_flush(handle, options.flush, error) }
     }
 
+    /// Ends compactions that are under way, and waits for that: nothing is written any more. A process that ends without it waits until
+    /// they are complete, for seconds or minutes, and the next one cannot have the directory before.
+    package func endBackgroundWork() {
+        rocksdb_cancel_all_background_work(handle, 1)
+    }
+
     /// Puts what table files hold in the place of everything under a prefix. Durable once it returns; after a crash before
     /// that, there is the one, nothing, or the other.
     ///
