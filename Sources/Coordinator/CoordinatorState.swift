@@ -346,7 +346,8 @@ package struct CoordinatorState {
     /// Takes what nodes remember in the place of nothing, or of an older map of the same cluster. The nodes' addresses are those
     /// that they have told since.
     private mutating func restore(_ remembered: PartitionMap) -> [Effect] {
-        guard map.layout == nil || map.clusterID == remembered.clusterID && map.version < remembered.version else {
+        let isNewer = !map.hasLaterEpoch(than: remembered) && remembered.hasLaterEpoch(than: map)
+        guard map.layout == nil || map.clusterID == remembered.clusterID && isNewer else {
             return refuse(.exists("the coordinator has a map of cluster \(map.clusterID) that is not older"))
         }
         guard remembered.layout != nil, remembered.clusterID != 0,

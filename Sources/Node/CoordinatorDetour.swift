@@ -8,14 +8,15 @@ internal import Placement
 ///
 /// Confined to its event loop.
 final class CoordinatorDetour {
-    private let node: NodeID
+    /// This node's name.
+    private let name: String
     private let links: NodeLinks
     private var turn = 0
     /// Who has passed the last request on.
     private var guide: NodeID?
 
-    init(node: NodeID, links: NodeLinks) {
-        self.node = node
+    init(name: String, links: NodeLinks) {
+        self.name = name
         self.links = links
     }
 
@@ -26,9 +27,8 @@ final class CoordinatorDetour {
         deadline: NIODeadline,
         completion: @escaping CoordinatorClient.Completion
     ) {
-        let own = links.map.member(node)
-        // What this node was before it came back as a stranger has its address.
-        let peers = links.map.members.filter { $0.id != node && !($0.host == own?.host && $0.port == own?.port) }
+        // What this node was before it came back as a stranger has its name.
+        let peers = links.map.members.filter { $0.name != name }
         guard !peers.isEmpty else { return completion(.failure(.unavailable("no other node is known"))) }
         turn = (turn + 1) % peers.count
         let peer = peers.first { $0.id == guide }?.id ?? peers[turn].id

@@ -11,6 +11,7 @@ internal import Partitions
 internal import Placement
 internal import Replication
 internal import Store
+internal import Synchronization
 internal import Wire
 
 /// The event loops of a node with their partitions: hands each request to the loop that has the partition.
@@ -22,6 +23,9 @@ final class HostGroup: Sendable {
     /// Whether the node is about to end.
     private let leaving = NIOLockedValueBox(false)
     private let memory: MapMemory
+    private let problems: ProblemBoard
+    /// Whether this run has followed any map.
+    private let hasFollowed = Atomic<Bool>(false)
     var isLeaving: Bool { leaving.withLockedValue { $0 } }
     /// What other threads are told of the partitions, as of the last report of each loop.
     private let reports: NIOLockedValueBox<[Int: HostReport]>
@@ -33,6 +37,7 @@ final class HostGroup: Sendable {
         reports = NIOLockedValueBox([:])
         logger = resources.logger
         memory = resources.memory
+        problems = resources.problems
         let settings = resources.settings
         let count = loops.count
         for (index, loop) in loops.enumerated() {
@@ -40,7 +45,7 @@ final class HostGroup: Sendable {
                 let handshake = Handshake(secret: settings.process.secret, name: settings.name)
                 let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: resources.logger)
                 links.follow(resources.memory.map)
-                let detour = CoordinatorDetour(node: resources.node, links: links)
+                let detour = CoordinatorDetour(name: settings.name, links: links)
                 let host = PartitionHost(
                     eventLoop: loop,
                     loop: index,
@@ -179,9 +184,30 @@ final class HostGroup: Sendable {
     }
 
     /// Lets all loops follow a map, if it is newer than theirs.
+    ///
+    /// Not one that knows less of any partition than this node remembers: a coordinator that has come back with an old map
+    /// would let nodes lead that lack what was acknowledged since, and others forget what they have.
     func follow(_ map: PartitionMap) {
+        let remembered = memory.map
+        guard map.clusterID != remembered.clusterID || !remembered.hasLaterEpoch(than: map) else {
+            return noteOldMap(map, remembered)
+        }
         memory.note(map)
+        hasFollowed.store(true, ordering: .relaxed)
+        problems.set(nil, about: "map")
         onEach { $0.follow(map) }
+    }
+
+    private func noteOldMap(_ map: PartitionMap, _ remembered: PartitionMap) {
+        // One that was overtaken on its way is no sign of anything.
+        guard map.version > remembered.version || !hasFollowed.load(ordering: .relaxed) else { return }
+        let what =
+            "the coordinator's is older than what this node remembers: it is not followed (rookery cluster rebuild)"
+        guard problems.set(what, about: "map", isHindrance: false) else { return }
+        logger.error(
+            "the coordinator's map is older than this node's: if it has lost it, give rookery cluster rebuild",
+            metadata: ["coordinators": "\(map.version)", "ours": "\(remembered.version)"]
+        )
     }
 
     private func onHost(of partition: PartitionID, _ body: @escaping @Sendable (PartitionHost) -> Void) {

@@ -52,6 +52,8 @@ final class Housekeeping: Sendable {
             hosts.onEach { $0.drainTails() }
             Thread.sleep(forTimeInterval: Housekeeping.interval)
             lastFlush = clock.now
+            // The node may have ended meanwhile, and flushes its store itself.
+            guard !isStopped.load(ordering: .relaxed) else { return }
             trim()
         }
     }

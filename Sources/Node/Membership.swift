@@ -50,7 +50,7 @@ final class Membership: Sendable {
             let links = NodeLinks(eventLoop: loop, handshake: handshake, logger: logger)
             // Where others were: if they are there yet, they reach the coordinator perhaps.
             links.follow(memory.map)
-            let detour = CoordinatorDetour(node: identity.node, links: links)
+            let detour = CoordinatorDetour(name: settings.name, links: links)
             let client = CoordinatorClient(
                 eventLoop: loop,
                 coordinator: settings.coordinator,

@@ -120,8 +120,8 @@ package struct NodeService {
         // What memory holds need not be replayed then.
         await hosts.writeTails()
         try await threads.shutdownGracefully()
+        defer { database.endBackgroundWork() }
         try database.flush()
-        database.endBackgroundWork()
         logger.notice("ended")
     }
 

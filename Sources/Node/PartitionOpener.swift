@@ -12,10 +12,11 @@ final class PartitionOpener {
     init(resources: NodeResources, logs: [PartitionID: RecoveredLog]) {
         self.resources = resources
         self.logs = logs
+        logEpochs = logs.compactMapValues { $0.epochs?.lastEpoch }
     }
 
-    /// The epoch of the log's last entry of each of these.
-    var logEpochs: [PartitionID: UInt64] { logs.compactMapValues { $0.epochs?.lastEpoch } }
+    /// The epoch of the last entry that the log was found to have of each partition, whatever became of it.
+    let logEpochs: [PartitionID: UInt64]
 
     /// The node has no part in a partition: what nothing says was committed counts no longer.
     ///

@@ -36,8 +36,12 @@ public struct MapRecollection: Hashable, Sendable {
     /// Partitions of which some log has entries of a later epoch than anybody remembers: who led in it is not known.
     public let outdated: [PartitionID]
 
-    public init(_ memories: [NodeID: Memory]) throws(Problem) {
-        let known = memories.values.map(\.map).filter { $0.layout != nil }
+    /// Whether anybody remembers more than the coordinator has.
+    public let isNews: Bool
+
+    /// - Parameter present: the coordinator's map; an empty one where it has lost it.
+    public init(_ memories: [NodeID: Memory], present: PartitionMap = PartitionMap()) throws(Problem) {
+        let known = (memories.values.map(\.map) + [present]).filter { $0.layout != nil }
         guard let first = known.first else { throw .nothingRemembered }
         let clusters = Set(known.map(\.clusterID))
         guard clusters.count == 1, known.allSatisfy({ $0.layout == first.layout }) else {
@@ -49,11 +53,12 @@ public struct MapRecollection: Hashable, Sendable {
             map = map.joined(with: other)
         }
         let named = Set(map.configurations.flatMap(\.replicas) + map.learners.values.flatMap { $0 })
+        isNews = present.layout == nil || map.hasLaterEpoch(than: present)
         absent = named.filter { memories[$0]?.map.layout == nil }.sorted()
         let newest = map
         outdated = memories.values.flatMap(\.logEpochs).filter { partition, epoch in
             newest.configuration(of: partition).map { $0.epoch < epoch } ?? false
-        }.map(\.key).sorted()
+        }.map(\.key).reduce(into: Set()) { $0.insert($1) }.sorted()
         map.configurations = map.configurations.map { newest in
             PartitionMap.Configuration(
                 epoch: newest.epoch + MapRecollection.epochsPassedOver,

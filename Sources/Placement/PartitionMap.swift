@@ -74,6 +74,11 @@ public struct PartitionMap: Hashable, Sendable {
         return joined
     }
 
+    /// Whether some partition has a later epoch here than in another map of the same cluster.
+    public func hasLaterEpoch(than other: PartitionMap) -> Bool {
+        zip(configurations, other.configurations).contains { $0.0.epoch > $0.1.epoch }
+    }
+
     /// The partitions whose primary a node is.
     public func partitions(of node: NodeID) -> [PartitionID] {
         configurations.indices.filter { configurations[$0].primary == node }.map { PartitionID(UInt16($0)) }

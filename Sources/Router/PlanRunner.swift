@@ -1,5 +1,4 @@
 internal import ClusterLinks
-internal import DequeModule
 internal import Logging
 internal import Messages
 internal import Model
@@ -14,7 +13,6 @@ final class PlanRunner {
 
     /// Before asking again after a node has said that it does not serve a partition, or cannot be reached.
     private static let retryPause = TimeAmount.milliseconds(20)
-    private static let tooMuchOfOne = Refusal.busy("this user has too many commands under way")
 
     private let eventLoop: any EventLoop
     private let links: NodeLinks
@@ -22,9 +20,6 @@ final class PlanRunner {
     private let limit: Int
     private let admission: Admission
     private(set) var inFlight = 0
-    private var share = FairShare<UserCommand>()
-    private var resumed: Deque<UserCommand> = []
-    private var isResuming = false
     private var order = RetryOrder<() -> Void>()
     /// Counts commands, so that members take turns.
     private var turn = 0
@@ -65,64 +60,27 @@ final class PlanRunner {
         case .reply(let value): reply(value)
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write, .read, .gather, .cluster:
-            let waiting = inFlight + share.waitingCount
-            guard waiting < limit else { return .busy("the router has \(waiting) commands under way") }
-            guard let actor = plan.actor else { return begin(plan, terms, reply) }
-            let command = UserCommand(plan: plan, terms: terms, actor: actor, reply: reply)
-            if share.begin(actor, command) { return begin(command) }
-        }
-        return nil
-    }
-
-    /// A command of one user, which may have to wait for the user's others.
-    private struct UserCommand {
-        let plan: Plan
-        let terms: CommandTerms
-        let actor: Actor
-        let reply: Reply
-    }
-
-    private func begin(_ command: UserCommand) -> Refusal? {
-        let refusal = begin(command.plan, command.terms) { value in
-            command.reply(value)
-            self.ended(command.actor)
-        }
-        if refusal != nil { ended(command.actor) }
-        return refusal
-    }
-
-    /// Begins what had to wait. Commands may end before they return: a loop and not a recursion, which has no bound.
-    private func ended(_ actor: Actor) {
-        resumed.append(contentsOf: share.end(actor))
-        guard !isResuming else { return }
-        isResuming = true
-        defer { isResuming = false }
-        while let command = resumed.popFirst() {
-            let isLate = NIODeadline.now() >= command.terms.deadline
-            guard let refusal = isLate ? PlanRunner.tooMuchOfOne : begin(command) else { continue }
-            command.reply(Replies.error(refusal))
-            if isLate { ended(command.actor) }
-        }
-    }
-
-    private func begin(_ plan: Plan, _ terms: CommandTerms, _ reply: @escaping Reply) -> Refusal? {
-        let node = destination(of: plan, terms)
-        if let node, let refusal = admission.begin(node) { return refusal }
-        inFlight += 1
-        let began = NIODeadline.now()
-        let answered = { if let node { self.admission.end(node, began: began) } }
-        let finish: Reply = { value in
-            self.inFlight -= 1
-            reply(value)
-        }
-        // What a page needs of other nodes afterwards says nothing about the one that it began with.
-        if case .read(let query, let then) = plan {
-            read(query, then, terms, answered: answered, reply: finish)
-            return nil
-        }
-        start(plan, terms) { value in
-            answered()
-            finish(value)
+            guard inFlight < limit else {
+                return .busy("the router has \(inFlight) commands under way")
+            }
+            let node = destination(of: plan, terms)
+            if let node, let refusal = admission.begin(node) { return refusal }
+            inFlight += 1
+            let began = NIODeadline.now()
+            let answered = { if let node { self.admission.end(node, began: began) } }
+            let finish: Reply = { value in
+                self.inFlight -= 1
+                reply(value)
+            }
+            // What a page needs of other nodes afterwards says nothing about the one that it began with.
+            if case .read(let query, let then) = plan {
+                read(query, then, terms, answered: answered, reply: finish)
+                return nil
+            }
+            start(plan, terms) { value in
+                answered()
+                finish(value)
+            }
         }
         return nil
     }

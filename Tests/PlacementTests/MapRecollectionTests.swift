@@ -57,6 +57,17 @@ import Testing
         #expect(try MapRecollection([NodeID(1): one]).outdated == [PartitionID(1)])
     }
 
+    @Test func whatTheCoordinatorHasAlreadyIsNoNews() throws {
+        let old = Self.memory(version: 30, (epoch: 3, nodes: [1, 2]), (epoch: 9, nodes: [1, 2])).map
+        let same = Self.memory(version: 9, (epoch: 3, nodes: [1, 2]), (epoch: 8, nodes: [2, 1]))
+        #expect(try !MapRecollection([NodeID(1): same], present: old).isNews)
+        let newer = Self.memory(version: 9, (epoch: 4, nodes: [2, 1]), (epoch: 8, nodes: [2, 1]))
+        let found = try MapRecollection([NodeID(1): newer], present: old)
+        #expect(found.isNews && found.map.configurations.map(\.primary) == [NodeID(2), NodeID(1)])
+        // Whatever the versions say.
+        #expect(found.map.version == 30)
+    }
+
     @Test func whatDoesNotBelongTogetherIsRefused() {
         let one = Self.memory(version: 9, (epoch: 3, nodes: [1]), (epoch: 1, nodes: [1]))
         let other = Self.memory(version: 9, cluster: 8, (epoch: 3, nodes: [1]), (epoch: 1, nodes: [1]))

@@ -22,15 +22,6 @@ enum Plan {
     /// Something about connections, of all loops: which, and what is to be done with them.
     case clients((ClientSession) -> ClientFilter, answer: (ClientFilter) -> ClientAction)
 
-    /// Who asks, where that is known: an author's timeline or followers are asked for by anybody.
-    var actor: Actor? {
-        switch self {
-        case .write(let command, _): command.actor
-        case .read(let part, _): if case .home(let query) = part.query { .user(query.reader) } else { nil }
-        case .reply, .gather, .cluster, .session, .clients: nil
-        }
-    }
-
     /// An answer of another kind than the command expects.
     static let strangeAnswer = Refusal.unavailable("a partition's answer cannot be understood")
 }

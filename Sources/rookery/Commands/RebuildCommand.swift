@@ -27,12 +27,12 @@ struct ClusterRebuild: AsyncParsableCommand {
         let memories = try await memories(of: present)
         let recollection: MapRecollection
         do throws(MapRecollection.Problem) {
-            recollection = try MapRecollection(memories)
+            recollection = try MapRecollection(memories, present: present)
         } catch {
             throw ValidationError(describe(error))
         }
         let map = recollection.map
-        guard present.layout == nil || map.version > present.version else {
+        guard recollection.isNews else {
             throw ValidationError("nobody remembers a newer map than the coordinator's: there is nothing to rebuild")
         }
         print(
@@ -66,7 +66,7 @@ struct ClusterRebuild: AsyncParsableCommand {
         var risks: [String] = []
         if !recollection.absent.isEmpty {
             let names = recollection.absent.map { recollection.map.name(of: $0) }.joined(separator: ", ")
-            risks.append("absent: \(names), who may know of later changes")
+            risks.append("absent, or come back as another node: \(names), who may know of later changes")
         }
         if !recollection.outdated.isEmpty {
             let numbers = recollection.outdated.map { "\($0)" }.joined(separator: ", ")
