@@ -65,6 +65,17 @@ class Cluster:
         for name in names:
             self._script("kill", name)
 
+    def pause(self, name):
+        """Stops a process where it stands. The signal alone does not: threads that run take it in their own time."""
+        pid = int(self.env[f"{name.upper()}_PID"])
+        os.kill(pid, signal.SIGSTOP)
+        threads = Path(f"/proc/{pid}/task")
+        eventually(lambda: all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+                               for thread in threads.iterdir()))
+
+    def resume(self, name):
+        os.kill(int(self.env[f"{name.upper()}_PID"]), signal.SIGCONT)
+
     def start(self, *names):
         for name in names:
             self._script("start", name)

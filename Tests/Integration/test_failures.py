@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -25,13 +24,12 @@ def test_timeout_says_that_the_outcome_is_unknown(own):
     client = cluster.client()
     fill(client)
     client.execute_command("CLIENT", "DEADLINE", 200)
-    pid = int(cluster.env["NODE1_PID"])
-    os.kill(pid, signal.SIGSTOP)
+    cluster.pause("node1")
     try:
         assert error_of(client, "TWEET.POST", 1, "x", "KEY", "k").startswith("TIMEOUT outcome unknown")
         assert error_of(client, "TIMELINE.HOME", 1).startswith("UNAVAILABLE partition")
     finally:
-        os.kill(pid, signal.SIGCONT)
+        cluster.resume("node1")
     client.execute_command("CLIENT", "DEADLINE", 5_000)
     tweet = client.execute_command("TWEET.POST", 1, "x", "KEY", "k")
     assert client.execute_command("TIMELINE.USER", 1, "IDS")[1] == [tweet]

@@ -171,7 +171,7 @@ def test_a_node_that_hangs_does_not_slow_the_others(own):
     fill(client, range(200))
     for user in range(200):
         client.execute_command("TWEET.POST", user, "x")
-    os.kill(int(cluster.env["NODE2_PID"]), signal.SIGSTOP)
+    cluster.pause("node2")
     try:
         pipeline = client.pipeline(transaction=False)
         for number in range(4_000):
@@ -181,20 +181,20 @@ def test_a_node_that_hangs_does_not_slow_the_others(own):
         failed = {number % 200 for number, reply in enumerate(replies) if isinstance(reply, Exception)}
         # Who is served is served every time, and who is not is on the node that hangs.
         assert served and failed and not served & failed
-        os.kill(int(cluster.env["NODE2_PID"]), signal.SIGCONT)
+        cluster.resume("node2")
         eventually(lambda: all(not isinstance(reply, Exception) for reply in timelines(client, 200)))
         alone = slowest_hundredth(client, sorted(served))
         ended = threading.Event()
         with ask_without_end(cluster, sorted(failed), ended):
             beside_healthy = slowest_hundredth(client, sorted(served))
-            os.kill(int(cluster.env["NODE2_PID"]), signal.SIGSTOP)
+            cluster.pause("node2")
             beside_hanging = slowest_hundredth(client, sorted(served))
             ended.set()
         # Printed, not asserted: it depends on the machine.
         print(f"p99 of reads at one node, others asking the other node meanwhile: {alone:.2f} ms alone, "
               f"{beside_healthy:.2f} ms while it answers, {beside_hanging:.2f} ms while it hangs")
     finally:
-        os.kill(int(cluster.env["NODE2_PID"]), signal.SIGCONT)
+        cluster.resume("node2")
     eventually(lambda: all(not isinstance(reply, Exception) for reply in timelines(client, 200)))
 
 

@@ -251,12 +251,12 @@ def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
     # There is less than a second for it, which a busy machine may miss.
     for _ in range(3):
         # Paused, it answers nothing, and its connections stay.
-        os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGSTOP)
+        cluster.pause(victim)
         try:
             with futures.ThreadPoolExecutor(len(users)) as pool:
                 took = [seconds for seconds in pool.map(read, users) if seconds is not None]
         finally:
-            os.kill(int(cluster.env[f"{victim.upper()}_PID"]), signal.SIGCONT)
+            cluster.resume(victim)
         if took:
             break
         settled(client, users)
