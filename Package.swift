@@ -150,7 +150,7 @@ let package = Package(
         tests("MailTests", ["Mail", "Model", "Randomness"]),
         tests("LogTests", ["Log", "Model", "Randomness", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "Randomness"]),
-        tests("StoreTests", ["Store", "TestSupport"]),
+        tests("StoreTests", ["Randomness", "Store", "TestSupport"]),
         tests(
             "ClusterLinksTests",
             ["ClusterLinks", "Messages", "Model", "Placement", "Settings", "Wire", .logging, .nioCore, .nioPosix]

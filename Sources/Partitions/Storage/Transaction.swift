@@ -8,6 +8,8 @@ final class Transaction {
     private let database: Database
     private let batch = WriteBatch()
     private var overlay: [[UInt8]: [UInt8]?] = [:]
+    /// What no read of the transaction asks for, and behind `seal` all of it.
+    private var changes = KeyedChanges()
     /// Of the effects on the truth since it was taken last, in whatever order they came.
     private var checksum: UInt64 = 0
     /// Whether the store has refused the effects: they are to be committed again, and reads do not see them.
@@ -58,30 +60,30 @@ final class Transaction {
     /// Deletes a key that no later read of this transaction asks for, and that is written blindly only.
     func deleteBlindly(_ key: [UInt8]) {
         note(1, key, [])
-        batch.delete(key)
+        changes.append(.delete, key)
     }
 
     /// Deletes a key that was put once, blindly, and is never put again.
     func deleteOnce(_ key: [UInt8]) {
         note(1, key, [])
-        batch.deleteOnce(key)
+        changes.append(.deleteOnce, key)
     }
 
     /// Joins an operand with a stored list, which is not read within the transaction that does. To be called behind `seal`. The
     /// operand says nothing new: it is stored under another key, or of a cache.
     func fold(_ key: [UInt8], _ operand: [UInt8]) {
-        batch.merge(key, operand)
+        changes.append(.merge, key, operand)
     }
 
     /// Deletes a key that was put once, blindly, when what it says is stored elsewhere.
     func deleteFolded(_ key: [UInt8]) {
-        batch.deleteOnce(key)
+        changes.append(.deleteOnce, key)
     }
 
     /// Writes a value that no later read of this transaction asks for, under a key that is written blindly only.
     func putBlindly(_ key: [UInt8], _ value: [UInt8]) {
         note(2, key, value)
-        batch.put(key, value)
+        changes.append(.put, key, value)
     }
 
     private func note(_ kind: UInt32, _ key: [UInt8], _ value: [UInt8]) {
@@ -98,13 +100,13 @@ final class Transaction {
         return checksum
     }
 
-    /// All entries have been applied: what they have left under each key enters the batch.
+    /// All entries have been applied: what they have left under each key is to be written.
     func seal() {
         for (key, value) in overlay {
             if let value {
-                batch.put(key, value)
+                changes.append(.put, key, value)
             } else {
-                batch.delete(key)
+                changes.append(.delete, key)
             }
         }
     }
@@ -112,6 +114,7 @@ final class Transaction {
     /// Writes what is sealed. May be called again where the store had no space.
     func commit() throws(PartitionFailure) {
         isRefused = true
+        changes.move(to: batch)
         try database.commit(batch)
         isRefused = false
         overlay.removeAll(keepingCapacity: true)
