@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+from concurrent import futures
 
 import pytest
 import redis
@@ -59,29 +60,50 @@ class Writer:
 
 
 def run_round(number, writer, model, rng):
-    """At least so many acknowledged writes of every kind."""
-    base = range(BASE_USERS)
-    count = WRITES_OF_EACH_KIND
-    fresh = [100_000 + number * count + index for index in range(count)]
+    """At least so many acknowledged writes of every kind. Chains of them run beside each other, as they concern different things."""
+    fresh = [100_000 + number * WRITES_OF_EACH_KIND + index for index in range(WRITES_OF_EACH_KIND)]
+    create(writer, model, fresh)
+    chains = [follow_and_unfollow, update_and_rename, post_and_delete]
+    seeds = [rng.random() for _ in chains]
+    with futures.ThreadPoolExecutor(len(chains)) as pool:
+        running = [pool.submit(chain, number, writer, model, fresh, random.Random(seed))
+                   for chain, seed in zip(chains, seeds)]
+        for chain in running:
+            chain.result()
+    for chunk in batches(fresh, 500):
+        writer.write("delete user", [("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
+        for user in chunk:
+            model.delete(user)
 
+
+def create(writer, model, fresh):
     created = [("USER.CREATE", f"r{user}", "ID", user, "KEY", f"c{user}") for user in fresh]
+    for chunk in batches(list(zip(fresh, created)), 500):
+        writer.write("create", [command for _, command in chunk])
+        for user, _ in chunk:
+            model.create(user, f"r{user}")
+
+
+def follow_and_unfollow(number, writer, model, fresh, rng):
+    base, count = range(BASE_USERS), WRITES_OF_EACH_KIND
     edges = [(a, b) for a in base for b in rng.sample(fresh, 2)]
     while len(edges) < count:
         a, b = rng.sample(base, 2)
         if b not in model.following[a] and (a, b) not in edges:
             edges.append((a, b))
-    updates = [(user, f"bio {number}.{index}") for index, user in enumerate(fresh)]
-    # A fifth of the tweets stays.
-    posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count * 5 // 4 + 50)]
-
-    for chunk in batches(list(zip(fresh, created)), 500):
-        writer.write("create", [command for _, command in chunk])
-        for user, _ in chunk:
-            model.create(user, f"r{user}")
     for chunk in batches(edges, 500):
         for (a, b), reply in zip(chunk, writer.write("follow", [("FOLLOW", a, b) for a, b in chunk])):
             model.follow(a, b)
             assert reply in (0, 1)
+    old = [(a, b) for a in base for b in model.following[a]]
+    for chunk in batches(rng.sample(old, min(len(old), count)), 500):
+        writer.write("unfollow", [("UNFOLLOW", a, b) for a, b in chunk])
+        for a, b in chunk:
+            model.unfollow(a, b)
+
+
+def update_and_rename(number, writer, model, fresh, rng):
+    updates = [(user, f"bio {number}.{index}") for index, user in enumerate(fresh)]
     for chunk in batches(updates, 500):
         writer.write("update", [("USER.UPDATE", user, "BIO", bio, "KEY", bio) for user, bio in chunk])
         for user, bio in chunk:
@@ -90,6 +112,12 @@ def run_round(number, writer, model, rng):
         writer.write("rename", [("USER.UPDATE", user, "USERNAME", f"n{user}", "KEY", f"n{user}") for user in chunk])
         for user in chunk:
             model.names[user] = f"n{user}"
+
+
+def post_and_delete(number, writer, model, fresh, rng):
+    base, count = range(BASE_USERS), WRITES_OF_EACH_KIND
+    # A fifth of the tweets stays.
+    posts = [(rng.choice(base), f"round {number} tweet {index}") for index in range(count * 5 // 4 + 50)]
     posted = []
     for chunk in batches(posts, 500):
         replies = writer.write("post", [("TWEET.POST", user, text, "KEY", text) for user, text in chunk])
@@ -109,15 +137,6 @@ def run_round(number, writer, model, rng):
             "reply", [("TWEET.POST", user, text, "REPLYTO", parent, "KEY", text) for user, parent, text in chunk])
         for (user, parent, _), reply in zip(chunk, replies):
             model.post(int(reply), user, parent)
-    old = [(a, b) for a in base for b in model.following[a]]
-    for chunk in batches(rng.sample(old, min(len(old), count)), 500):
-        writer.write("unfollow", [("UNFOLLOW", a, b) for a, b in chunk])
-        for a, b in chunk:
-            model.unfollow(a, b)
-    for chunk in batches(fresh, 500):
-        writer.write("delete user", [("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
-        for user in chunk:
-            model.delete(user)
 
 
 @pytest.mark.parametrize("durability", ["always"])
