@@ -147,7 +147,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("ModelTests", ["Model", "Randomness"]),
-        tests("MailTests", ["Mail", "Model", "Randomness"]),
+        tests("MailTests", ["Mail", "Model", "Simulator"]),
         tests("LogTests", ["Log", "Model", "Randomness", "TestSupport"]),
         tests("PlacementTests", ["Model", "Placement", "Randomness"]),
         tests("StoreTests", ["Randomness", "Store", "TestSupport"]),

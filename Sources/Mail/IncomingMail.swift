@@ -7,7 +7,7 @@ package struct IncomingMail: Sendable {
         case take
         /// It was taken before.
         case skip
-        /// One before it is missing: the sender has to begin further back.
+        /// It is not the next one: the sender has to go on from what was taken.
         case refuse
     }
 
@@ -22,7 +22,7 @@ package struct IncomingMail: Sendable {
 
     /// The last letter taken from a partition.
     package func receipt(for source: PartitionID) -> MailReceipt {
-        taken[source] ?? MailReceipt(partition: source, incarnation: 0, sequence: 0)
+        taken[source] ?? MailReceipt(partition: source, sequence: 0)
     }
 
     /// The receipts of the sources in a range, of those from whom anything was taken.
@@ -32,19 +32,11 @@ package struct IncomingMail: Sendable {
 
     package func verdict(on letter: Letter) -> Verdict {
         let last = receipt(for: letter.source)
-        guard letter.incarnation == last.incarnation else {
-            // A new run of the stream begins with a letter that has no predecessor.
-            return letter.incarnation > last.incarnation && letter.predecessor == 0 ? .take : .refuse
-        }
         if letter.sequence <= last.sequence { return .skip }
         return letter.predecessor == last.sequence ? .take : .refuse
     }
 
     package mutating func noteTaken(_ letter: Letter) {
-        taken[letter.source] = MailReceipt(
-            partition: letter.source,
-            incarnation: letter.incarnation,
-            sequence: letter.sequence
-        )
+        taken[letter.source] = MailReceipt(partition: letter.source, sequence: letter.sequence)
     }
 }

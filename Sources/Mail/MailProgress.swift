@@ -11,7 +11,7 @@ package struct MailProgress: Sendable {
 
     private struct Stream {
         /// The last letter that the destination is known to have taken.
-        var taken: UInt64 = 0
+        var taken: UInt64?
         /// The last letter reported for trimming.
         var trimmed: UInt64 = 0
     }
@@ -20,9 +20,9 @@ package struct MailProgress: Sendable {
 
     package init() {}
 
-    /// The last letter that a destination is known to have taken.
-    package func taken(from source: PartitionID, by destination: PartitionID) -> UInt64 {
-        streams[StreamID(source: source, destination: destination)]?.taken ?? 0
+    /// The last letter that a destination is known to have taken; nil where it has not said anything.
+    package func taken(from source: PartitionID, by destination: PartitionID) -> UInt64? {
+        streams[StreamID(source: source, destination: destination)]?.taken
     }
 
     /// What a receipt tells.
@@ -33,8 +33,8 @@ package struct MailProgress: Sendable {
         case noProgress
         /// It has said more in the meantime.
         case late
-        /// It cannot be: one side has lost the end of its log.
-        case impossible
+        /// One side has lost the end of its log: letters go on from what the destination has.
+        case lost
     }
 
     /// A destination says how far it is with the letters of one source.
@@ -48,13 +48,12 @@ package struct MailProgress: Sendable {
         in mail: OutgoingMail,
         floor: UInt64
     ) -> News {
-        guard receipt.sequence >= floor, receipt.sequence <= mail.lastSequence(to: destination) else {
-            return .impossible
-        }
-        guard receipt.sequence >= mail.acknowledged(by: destination) else { return .late }
+        let acknowledged = mail.acknowledged(by: destination)
+        if receipt.sequence >= floor, receipt.sequence < acknowledged { return .late }
         let id = StreamID(source: receipt.partition, destination: destination)
         let isProgress = receipt.sequence > streams[id]?.taken ?? 0
         streams[id, default: Stream()].taken = receipt.sequence
+        if receipt.sequence < floor || !mail.isWritten(receipt.sequence, to: destination) { return .lost }
         return isProgress ? .progress : .noProgress
     }
 
@@ -68,10 +67,10 @@ package struct MailProgress: Sendable {
         var letters: UInt64 = 0
         for destination in mail.destinations {
             guard let stream = streams[StreamID(source: source, destination: destination)],
-                stream.taken > stream.trimmed
+                let taken = stream.taken, taken > stream.trimmed
             else { continue }
-            letters += stream.taken - stream.trimmed
-            receipts.append(mail.receipt(for: destination, sequence: stream.taken))
+            letters += taken - stream.trimmed
+            receipts.append(mail.receipt(for: destination, sequence: taken))
         }
         return letters >= count ? receipts : []
     }

@@ -4,17 +4,12 @@ package import Model
 /// The letters of a partition that wait to be taken: a queue for each destination, from the entry that wrote a letter until
 /// the destination is known to have it. Values only; the store and the network are its users' affair.
 package struct OutgoingMail: Sendable {
-    /// What the streams of a partition begin with.
-    private static let firstIncarnation: UInt64 = 1
-
     private struct Waiting {
         let sequence: UInt64
-        let predecessor: UInt64
         let messages: [MailMessage]
     }
 
     private struct Stream {
-        var incarnation = OutgoingMail.firstIncarnation
         var acknowledged: UInt64 = 0
         var lastSequence: UInt64 = 0
         /// The last letter with a message that somebody waits for.
@@ -27,7 +22,7 @@ package struct OutgoingMail: Sendable {
         mutating func enqueue(_ messages: [MailMessage], sequence: UInt64) -> Bool {
             let isUntaken = sequence > acknowledged
             if isUntaken {
-                waiting.append(Waiting(sequence: sequence, predecessor: lastSequence, messages: messages))
+                waiting.append(Waiting(sequence: sequence, messages: messages))
                 waitingMessages += messages.count
             }
             lastSequence = max(lastSequence, sequence)
@@ -55,7 +50,6 @@ package struct OutgoingMail: Sendable {
     /// A destination's stream as it was trimmed last, before the letters that are left are appended again.
     package mutating func restore(_ receipt: MailReceipt) {
         streams[receipt.partition] = Stream(
-            incarnation: receipt.incarnation,
             acknowledged: receipt.sequence,
             lastSequence: receipt.sequence
         )
@@ -86,16 +80,17 @@ package struct OutgoingMail: Sendable {
     /// The last letter that a destination was noted to have.
     package func acknowledged(by destination: PartitionID) -> UInt64 { streams[destination]?.acknowledged ?? 0 }
 
-    /// The last letter that was written to a destination.
-    package func lastSequence(to destination: PartitionID) -> UInt64 { streams[destination]?.lastSequence ?? 0 }
+    /// Whether a destination can have taken the letter numbered `sequence` last: 0 stands for none.
+    package func isWritten(_ sequence: UInt64, to destination: PartitionID) -> Bool {
+        guard let stream = streams[destination] else { return sequence == 0 }
+        if sequence == stream.acknowledged { return true }
+        let position = stream.waiting.partitioningIndex { $0.sequence >= sequence }
+        return position < stream.waiting.endIndex && stream.waiting[position].sequence == sequence
+    }
 
     /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
     package func receipt(for destination: PartitionID, sequence: UInt64) -> MailReceipt {
-        MailReceipt(
-            partition: destination,
-            incarnation: streams[destination]?.incarnation ?? OutgoingMail.firstIncarnation,
-            sequence: sequence
-        )
+        MailReceipt(partition: destination, sequence: sequence)
     }
 
     /// Whether there are letters for a destination behind the one numbered `sequence`.
@@ -108,34 +103,37 @@ package struct OutgoingMail: Sendable {
         (streams[destination]?.lastAwaited ?? 0) > sequence
     }
 
-    /// Letters for a destination behind the one numbered `sequence`, oldest first.
+    /// Letters for a destination, oldest first.
     ///
     /// - Parameters:
+    ///   - sequence: the letter that the destination is known to have taken last, or would have to; nil where nothing is known.
+    ///     One that this partition has not written, or forgotten, will do: what is returned is all that it has behind it.
     ///   - limit: the most letters.
     ///   - bytes: about the most bytes; one letter is returned however large it is.
     ///   - source: the partition whose mail this is.
     package func letters(
         for destination: PartitionID,
-        after sequence: UInt64,
+        after sequence: UInt64?,
         limit: Int,
         bytes: Int,
         from source: PartitionID
     ) -> [Letter] {
         guard let stream = streams[destination] else { return [] }
-        let start = stream.waiting.partitioningIndex { $0.sequence > sequence }
+        let start = sequence.map { taken in stream.waiting.partitioningIndex { $0.sequence > taken } } ?? 0
+        var predecessor = sequence ?? stream.acknowledged
         var letters: [Letter] = []
         var size = 0
         for waiting in stream.waiting[start...].prefix(limit) {
             let letter = Letter(
                 source: source,
-                incarnation: stream.incarnation,
                 sequence: waiting.sequence,
-                predecessor: waiting.predecessor,
+                predecessor: predecessor,
                 messages: waiting.messages
             )
             size += letter.size
             if size > bytes, !letters.isEmpty { break }
             letters.append(letter)
+            predecessor = letter.sequence
         }
         return letters
     }
@@ -152,8 +150,8 @@ package struct OutgoingMail: Sendable {
     package mutating func trim(_ receipts: [MailReceipt]) -> Trimmed {
         var trimmed = Trimmed()
         for receipt in receipts {
-            guard let stream = streams[receipt.partition], stream.incarnation == receipt.incarnation,
-                receipt.sequence > stream.acknowledged, receipt.sequence <= stream.lastSequence
+            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
+                receipt.sequence <= stream.lastSequence
             else { continue }
             for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
                 let left = (untaken[sequence] ?? 1) - 1

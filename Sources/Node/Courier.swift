@@ -84,8 +84,8 @@ final class Courier {
                     pauses[destination].map({ $0.end <= now }) ?? true
                 else { continue }
                 let taken = progress.taken(from: source, by: destination)
-                guard isDue(node, at: now) || mail.isAwaited(by: destination, after: taken) else {
-                    if mail.hasLetters(for: destination, after: taken) { pumpWhenDue(node) }
+                guard isDue(node, at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
+                    if mail.hasLetters(for: destination, after: taken ?? 0) { pumpWhenDue(node) }
                     continue
                 }
                 let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
@@ -165,7 +165,7 @@ final class Courier {
             switch progress.note(receipt, of: report.destination, in: mail, floor: floor) {
             case .progress: isProgress = true
             case .noProgress, .late: break
-            case .impossible:
+            case .lost:
                 // Without a lease there may be a later primary, who has written more.
                 if replica.mayRead { noteLostEntries(receipt.partition, report.destination) }
             }
@@ -184,11 +184,12 @@ final class Courier {
     }
 
     private func noteLostEntries(_ source: PartitionID, _ destination: PartitionID) {
-        let what = "mail from partition \(source) to \(destination) disagrees: one side lost entries"
+        let what =
+            "mail from partition \(source) to \(destination): one side lost entries, and what they did at the other stays"
         // The node does as well as before; without it the partition would lack a replica too.
         let subject = "mail \(source) to \(destination)"
         guard host.problems.set(what, about: subject, isHindrance: false) else { return }
-        logger.error("mail disagrees: one side lost entries", metadata: ["what": "\(what)"])
+        logger.error("mail goes on where one side lost entries", metadata: ["what": "\(what)"])
     }
 
     /// A partition is served here no longer: what its destinations have taken is to be found out anew when it is.

@@ -117,9 +117,9 @@ package final class Partition {
             throw .broken("entry \(index) behind \(meta.appliedIndex)")
         }
         settled = []
+        meta.lastEpoch = epoch
         let outcome = if let entry { try carryOut(entry, at: index) } else { Outcome.applied }
         meta.appliedIndex = index
-        meta.lastEpoch = epoch
         authorLists.endEntry(at: index, in: transaction)
         meta.checksum = StableHash.hash(meta.checksum ^ index ^ transaction.takeChecksum())
         staged.append(Applied(outcome: outcome, settled: settled))
@@ -238,7 +238,7 @@ package final class Partition {
     /// Puts what the entry has to tell other partitions into the outbox.
     private func postMail() {
         for letter in mail.takeAll() {
-            meta.outboxSequence += 1
+            meta.outboxSequence = LetterNumbers.next(after: meta.outboxSequence, in: meta.lastEpoch)
             outbox.append(
                 letter.messages,
                 sequence: meta.outboxSequence,

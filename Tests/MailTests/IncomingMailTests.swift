@@ -5,10 +5,9 @@ import Testing
 @Suite struct IncomingMailTests {
     private static let source = PartitionID(7)
 
-    private func letter(_ sequence: UInt64, after predecessor: UInt64, incarnation: UInt64 = 1) -> Letter {
+    private func letter(_ sequence: UInt64, after predecessor: UInt64) -> Letter {
         Letter(
             source: Self.source,
-            incarnation: incarnation,
             sequence: sequence,
             predecessor: predecessor,
             messages: []
@@ -23,16 +22,6 @@ import Testing
         #expect(mail.verdict(on: letter(2, after: 0)) == .skip)
         #expect(mail.verdict(on: letter(4, after: 2)) == .take)
         #expect(mail.verdict(on: letter(6, after: 4)) == .refuse)
-        #expect(mail.receipt(for: Self.source) == MailReceipt(partition: Self.source, incarnation: 1, sequence: 2))
-    }
-
-    @Test func aNewRunOfAStreamBeginsWithoutPredecessorAndEndsTheOldOne() {
-        var mail = IncomingMail()
-        mail.noteTaken(letter(9, after: 0))
-        #expect(mail.verdict(on: letter(3, after: 1, incarnation: 2)) == .refuse)
-        #expect(mail.verdict(on: letter(1, after: 0, incarnation: 2)) == .take)
-        mail.noteTaken(letter(1, after: 0, incarnation: 2))
-        #expect(mail.verdict(on: letter(12, after: 9)) == .refuse)
-        #expect(mail.verdict(on: letter(3, after: 1, incarnation: 2)) == .take)
+        #expect(mail.receipt(for: Self.source) == MailReceipt(partition: Self.source, sequence: 2))
     }
 }

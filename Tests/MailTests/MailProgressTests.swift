@@ -12,7 +12,7 @@ import Testing
             mail.append([.authorDeleted(UserID(1))], sequence: sequence, to: destinations)
         }
         var progress = MailProgress()
-        let first = MailReceipt(partition: source, incarnation: 1, sequence: 3)
+        let first = MailReceipt(partition: source, sequence: 3)
         let news = (0..<2).map { _ in progress.note(first, of: destinations[0], in: mail, floor: 0) }
         #expect(news == [.progress, .noProgress])
         #expect(progress.taken(from: source, by: destinations[0]) == 3)
@@ -34,16 +34,52 @@ import Testing
         }
         var progress = MailProgress()
         func news(_ sequence: UInt64, floor: UInt64) -> MailProgress.News {
-            let receipt = MailReceipt(partition: source, incarnation: 1, sequence: sequence)
+            let receipt = MailReceipt(partition: source, sequence: sequence)
             return progress.note(receipt, of: destinations[0], in: mail, floor: floor)
         }
-        #expect([news(8, floor: 0), news(5, floor: 0), news(10, floor: 0)] == [.progress, .noProgress, .impossible])
-        #expect(progress.taken(from: source, by: destinations[0]) == 5)
+        #expect([news(8, floor: 0), news(5, floor: 0), news(10, floor: 0)] == [.progress, .noProgress, .lost])
+        // Letters go on behind what the destination has, which this side knows nothing of.
+        #expect(progress.taken(from: source, by: destinations[0]) == 10)
         _ = mail.trim([mail.receipt(for: destinations[0], sequence: 5)])
         // Said before the trim, or behind it by who has lost what it had taken.
-        #expect([news(4, floor: 3), news(4, floor: 5)] == [.late, .impossible])
-        #expect(progress.taken(from: source, by: destinations[0]) == 5)
+        #expect([news(4, floor: 3), news(4, floor: 5)] == [.late, .lost])
+        #expect(progress.taken(from: source, by: destinations[0]) == 4)
         progress.forget(source)
-        #expect(progress.taken(from: source, by: destinations[0]) == 0)
+        #expect(progress.taken(from: source, by: destinations[0]) == nil)
+    }
+
+    /// A number says in which epoch a letter was written: what a partition has lost is never taken for what it writes next.
+    @Test func lettersGoOnWhereTheirSourceHasLostSome() {
+        let before = (1...3).reduce(into: [UInt64]()) { all, _ in
+            all.append(LetterNumbers.next(after: all.last ?? 0, in: 1))
+        }
+        let next = LetterNumbers.next(after: before[0], in: 2)
+        #expect(before == before.sorted() && next > before[2])
+        var mail = OutgoingMail()
+        for sequence in [before[0], next] {
+            mail.append([.authorDeleted(UserID(1))], sequence: sequence, to: destinations)
+        }
+        var progress = MailProgress()
+        let receipt = MailReceipt(partition: source, sequence: before[2])
+        #expect(progress.note(receipt, of: destinations[0], in: mail, floor: 0) == .lost)
+        let taken = progress.taken(from: source, by: destinations[0])
+        let letters = mail.letters(for: destinations[0], after: taken, limit: 9, bytes: .max, from: source)
+        #expect(letters.map(\.sequence) == [next] && letters.map(\.predecessor) == [before[2]])
+    }
+
+    @Test func lettersGoOnWhereTheirDestinationHasLostSome() {
+        var mail = OutgoingMail()
+        for sequence in 1...UInt64(4) {
+            mail.append([.authorDeleted(UserID(1))], sequence: sequence, to: destinations)
+        }
+        _ = mail.trim([mail.receipt(for: destinations[0], sequence: 3)])
+        let unknown = mail.letters(for: destinations[0], after: nil, limit: 9, bytes: .max, from: source)
+        #expect(unknown.map(\.predecessor) == [3])
+        var progress = MailProgress()
+        let receipt = MailReceipt(partition: source, sequence: 1)
+        #expect(progress.note(receipt, of: destinations[0], in: mail, floor: 3) == .lost)
+        let taken = progress.taken(from: source, by: destinations[0])
+        let letters = mail.letters(for: destinations[0], after: taken, limit: 9, bytes: .max, from: source)
+        #expect(letters.map(\.sequence) == [4] && letters.map(\.predecessor) == [1])
     }
 }

@@ -34,7 +34,6 @@ import Testing
         let letters = messages.enumerated().map { index, message in
             Letter(
                 source: PartitionID(3),
-                incarnation: 1,
                 sequence: UInt64(index + 1),
                 predecessor: UInt64(index),
                 messages: index == 0 ? messages : [message]
@@ -74,7 +73,7 @@ import Testing
                 )
             ),
             .receiveMail(letters),
-            .trimOutbox([MailReceipt(partition: PartitionID(1), incarnation: 1, sequence: 5)]),
+            .trimOutbox([MailReceipt(partition: PartitionID(1), sequence: 5)]),
             .continueDeletion(UserID(9)),
         ]
     }
@@ -88,7 +87,7 @@ import Testing
 
     @Test func theSmallestLettersComeBack() throws {
         let letters = [MailMessage.authorDeleted(UserID(0)), .removal(author: UserID(0), tweet: TweetID(0))].map {
-            Letter(source: PartitionID(0), incarnation: 1, sequence: 1, predecessor: 0, messages: [$0])
+            Letter(source: PartitionID(0), sequence: 1, predecessor: 0, messages: [$0])
         }
         for command in letters.map({ Command.receiveMail([$0]) }) {
             #expect(try Command(decoding: command.encoded()) == command)

@@ -28,7 +28,7 @@ struct SimulateMain {
             let end = min(next + batch, first + count)
             for result in Simulation.run(seeds: next..<end) {
                 totals.add(result)
-                if let violation = result.violation {
+                if let violation = result.violation ?? MailWorld.violation(seed: result.seed) {
                     print("seed \(result.seed) of \(first)...: \(violation)")
                     print("replay with: scripts/simulate --seed \(result.seed)")
                     exit(1)
@@ -42,7 +42,7 @@ struct SimulateMain {
     private static func replay(_ seed: UInt64) {
         let result = Simulation(seed: seed, isTracing: true).run()
         print(result.trace.joined(separator: "\n"))
-        print("seed \(seed): \(result.violation ?? "all that must hold held")")
+        print("seed \(seed): \(result.violation ?? MailWorld.violation(seed: seed) ?? "all that must hold held")")
     }
 }
 

@@ -101,7 +101,7 @@ final class SimulatedCourier {
             case .progress: break
             case .noProgress: simulation.coverage.note(.lettersNotTaken)
             case .late: simulation.coverage.note(.lateReceipt)
-            case .impossible:
+            case .lost:
                 // Without a lease there may be a later primary, who has written more.
                 guard node.replicas[receipt.partition].map(node.mayRead) == true else { continue }
                 simulation.fail("\(node.id): \(destination) says \(receipt), and cannot")

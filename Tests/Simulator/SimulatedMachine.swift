@@ -75,7 +75,7 @@ struct SimulatedMachine {
             guard case .write(let write) = operation else { break }
             let chosen = write.destinations(of: destinations)
             guard !chosen.isEmpty else { break }
-            lastLetter += 1
+            lastLetter = LetterNumbers.next(after: lastLetter, in: entry.epoch)
             outgoing.append([write.message], sequence: lastLetter, to: chosen)
             letters[lastLetter] = (write.message, chosen)
             effects.written = (write.value, chosen)

@@ -1,32 +1,27 @@
 /// Messages of one log entry on their way from one partition to another.
 ///
-/// `predecessor` is the sequence of the letter before this one from the same source to the same destination: the
-/// destination takes a letter only if its predecessor is the last one it took, so nothing is skipped, taken twice
-/// or taken out of order.
+/// The destination takes a letter only if `predecessor` is the last one that it took of the source's, so nothing is skipped,
+/// taken twice or taken out of order.
 public struct Letter: Hashable, Sendable {
     /// The least bytes a letter has.
-    public static let leastSize = 13
+    public static let leastSize = 5
 
     public let source: PartitionID
-    /// Which run of the stream between the two partitions the letter belongs to; a stream that had to be broken off
-    /// begins a new one.
-    public let incarnation: UInt64
-    /// Its place in the source's outbox; 1 is the first.
+    /// Its place in the source's outbox.
     public let sequence: UInt64
-    /// 0 where the letter is the first of its incarnation.
+    /// What the destination must have taken last: 0, or the letter before this one from the same source to it. Where one side
+    /// has lost entries it is whatever the destination says that it has.
     public let predecessor: UInt64
     /// In the order in which the entry wrote them.
     public let messages: [MailMessage]
 
     public init(
         source: PartitionID,
-        incarnation: UInt64,
         sequence: UInt64,
         predecessor: UInt64,
         messages: [MailMessage]
     ) {
         self.source = source
-        self.incarnation = incarnation
         self.sequence = sequence
         self.predecessor = predecessor
         self.messages = messages
@@ -41,7 +36,6 @@ extension Letter {
 extension Letter: BinaryCodable {
     public func encode(into writer: inout BinaryWriter) {
         writer.write(source)
-        writer.writeFixed(incarnation)
         writer.writeVariable(sequence)
         writer.writeVariable(predecessor)
         writer.writeArray(messages) { $0.write($1) }
@@ -50,7 +44,6 @@ extension Letter: BinaryCodable {
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         self.init(
             source: try reader.readPartition(),
-            incarnation: try reader.readFixed(),
             sequence: try reader.readVariable(),
             predecessor: try reader.readVariable(),
             messages: try reader.readArray(elementSize: MailMessage.leastSize) {
@@ -64,17 +57,15 @@ extension Letter: BinaryCodable {
 /// How far a destination has taken the mail of a source.
 public struct MailReceipt: Hashable, Sendable {
     /// The least bytes a receipt has.
-    public static let leastSize = 11
+    public static let leastSize = 3
 
     /// The partition at the other end of the stream.
     public let partition: PartitionID
-    public let incarnation: UInt64
     /// The last letter taken; 0 where none was.
     public let sequence: UInt64
 
-    public init(partition: PartitionID, incarnation: UInt64, sequence: UInt64) {
+    public init(partition: PartitionID, sequence: UInt64) {
         self.partition = partition
-        self.incarnation = incarnation
         self.sequence = sequence
     }
 }
@@ -82,14 +73,12 @@ public struct MailReceipt: Hashable, Sendable {
 extension MailReceipt: BinaryCodable {
     public func encode(into writer: inout BinaryWriter) {
         writer.write(partition)
-        writer.writeFixed(incarnation)
         writer.writeVariable(sequence)
     }
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         self.init(
             partition: try reader.readPartition(),
-            incarnation: try reader.readFixed(),
             sequence: try reader.readVariable()
         )
     }

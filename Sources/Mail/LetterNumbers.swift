@@ -1,0 +1,17 @@
+/// How a partition numbers its letters: each one has a larger number than all before it, those too that it has written
+/// and lost.
+///
+/// Where replicas are lost for good, a partition may go on, in a new epoch, without the end of its log. Letters of that end
+/// have been taken elsewhere: one with the number of such a letter would pass for it, and never be taken.
+package enum LetterNumbers {
+    private static let bitsWithinEpoch: UInt64 = 40
+
+    /// The number of the next letter.
+    ///
+    /// - Parameters:
+    ///   - last: of the letter before it.
+    ///   - epoch: of the entry that writes it.
+    package static func next(after last: UInt64, in epoch: UInt64) -> UInt64 {
+        max(last, epoch << bitsWithinEpoch) + 1
+    }
+}
