@@ -98,8 +98,8 @@ package struct MailWorld {
                 // The first answer may be that the destination has to be told something else.
                 for _ in 0..<2 {
                     send(from: source, to: destination, limit: .max)
-                    onTheWay.forEach { deliver($0) }
-                    answers.forEach { take($0) }
+                    for carried in onTheWay { deliver(carried) }
+                    for answer in answers { take(answer) }
                     (onTheWay, answers) = ([], [])
                 }
             }
