@@ -5,6 +5,8 @@
 /// have been taken elsewhere: one with the number of such a letter would pass for it, and never be taken.
 package enum LetterNumbers {
     private static let bitsWithinEpoch: UInt64 = 40
+    /// No partition gets so far: a receipt that says more is nonsense.
+    static let largest = UInt64.max >> 1
 
     /// The number of the next letter.
     ///
@@ -12,6 +14,6 @@ package enum LetterNumbers {
     ///   - last: of the letter before it.
     ///   - epoch: of the entry that writes it.
     package static func next(after last: UInt64, in epoch: UInt64) -> UInt64 {
-        max(last, epoch << bitsWithinEpoch) + 1
+        max(last, min(epoch, largest >> bitsWithinEpoch) << bitsWithinEpoch) + 1
     }
 }

@@ -31,7 +31,7 @@ package struct MailProgress: Sendable {
         case progress
         /// It has taken no more, or is further back: letters go on from there.
         case noProgress
-        /// It has said more in the meantime.
+        /// It has said more in the meantime, or somebody else carries these letters now.
         case late
         /// One side has lost the end of its log: letters go on from what the destination has.
         case lost
@@ -42,35 +42,38 @@ package struct MailProgress: Sendable {
     /// - Parameters:
     ///   - mail: the source's.
     ///   - floor: what the destination was noted to have when it was asked; it cannot have said less after that.
+    ///   - maySeeLoss: whether nobody else can have written more than `mail` has.
     package mutating func note(
         _ receipt: MailReceipt,
         of destination: PartitionID,
         in mail: OutgoingMail,
-        floor: UInt64
+        floor: UInt64,
+        maySeeLoss: Bool
     ) -> News {
         let acknowledged = mail.acknowledged(by: destination)
         if receipt.sequence >= floor, receipt.sequence < acknowledged { return .late }
+        let isLoss = receipt.sequence < floor || !mail.isWritten(receipt.sequence, to: destination)
+        if isLoss, !maySeeLoss || receipt.sequence > LetterNumbers.largest { return .late }
         let id = StreamID(source: receipt.partition, destination: destination)
         let isProgress = receipt.sequence > streams[id]?.taken ?? 0
         streams[id, default: Stream()].taken = receipt.sequence
-        if receipt.sequence < floor || !mail.isWritten(receipt.sequence, to: destination) { return .lost }
+        if isLoss { return .lost }
         return isProgress ? .progress : .noProgress
     }
 
     /// What is to be trimmed of a source's letters.
     ///
     /// - Parameter count: the least number of letters that it is worth an entry of the log for.
-    package func trim(of source: PartitionID, in mail: OutgoingMail, from count: UInt64) -> [MailReceipt] {
+    package func trim(of source: PartitionID, in mail: OutgoingMail, from count: Int) -> [MailReceipt] {
         guard mail.waitingCount >= count else { return [] }
         var receipts: [MailReceipt] = []
-        // At least as many as there are: not every letter of a partition goes to every other.
-        var letters: UInt64 = 0
+        var letters = 0
         for destination in mail.destinations {
             guard let stream = streams[StreamID(source: source, destination: destination)],
                 let taken = stream.taken, taken > stream.trimmed
             else { continue }
-            letters += taken - stream.trimmed
-            receipts.append(mail.receipt(for: destination, sequence: taken))
+            letters += mail.waitingCount(for: destination, upTo: taken)
+            receipts.append(MailReceipt(partition: destination, sequence: taken))
         }
         return letters >= count ? receipts : []
     }

@@ -33,6 +33,7 @@ package struct OutgoingMail: Sendable {
         /// - Returns: the sequences of the letters that were waiting and are taken now.
         mutating func take(upTo sequence: UInt64) -> [UInt64] {
             acknowledged = sequence
+            lastSequence = max(lastSequence, sequence)
             let taken = waiting.prefix { $0.sequence <= sequence }
             waitingMessages -= taken.reduce(0) { $0 + $1.messages.count }
             let sequences = taken.map(\.sequence)
@@ -88,9 +89,10 @@ package struct OutgoingMail: Sendable {
         return position < stream.waiting.endIndex && stream.waiting[position].sequence == sequence
     }
 
-    /// What a trim says of a destination that has taken everything up to the letter numbered `sequence`.
-    package func receipt(for destination: PartitionID, sequence: UInt64) -> MailReceipt {
-        MailReceipt(partition: destination, sequence: sequence)
+    /// How many letters wait for a destination up to the one numbered `sequence`.
+    package func waitingCount(for destination: PartitionID, upTo sequence: UInt64) -> Int {
+        guard let stream = streams[destination] else { return 0 }
+        return stream.waiting.partitioningIndex { $0.sequence > sequence } - stream.waiting.startIndex
     }
 
     /// Whether there are letters for a destination behind the one numbered `sequence`.
@@ -150,9 +152,7 @@ package struct OutgoingMail: Sendable {
     package mutating func trim(_ receipts: [MailReceipt]) -> Trimmed {
         var trimmed = Trimmed()
         for receipt in receipts {
-            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
-                receipt.sequence <= stream.lastSequence
-            else { continue }
+            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged else { continue }
             for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
                 let left = (untaken[sequence] ?? 1) - 1
                 untaken[sequence] = left > 0 ? left : nil

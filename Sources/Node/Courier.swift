@@ -44,7 +44,7 @@ final class Courier {
     /// entries of a few letters would cost their log and store more than the letters.
     private static let interval = TimeAmount.milliseconds(20)
     /// How many taken letters a partition gathers before it notes them in its log.
-    private static let lettersPerTrim: UInt64 = 2_048
+    private static let lettersPerTrim = 2_048
 
     private let host: PartitionHost
     private let logger: Logger
@@ -162,12 +162,20 @@ final class Courier {
                 let floor = floors[receipt.partition]
             else { continue }
             let mail = replica.partition.outgoingMail
-            switch progress.note(receipt, of: report.destination, in: mail, floor: floor) {
+            // Without a lease there may be a later primary, who has written more.
+            let news = progress.note(
+                receipt,
+                of: report.destination,
+                in: mail,
+                floor: floor,
+                maySeeLoss: replica.mayRead
+            )
+            switch news {
             case .progress: isProgress = true
             case .noProgress, .late: break
             case .lost:
-                // Without a lease there may be a later primary, who has written more.
-                if replica.mayRead { noteLostEntries(receipt.partition, report.destination) }
+                isProgress = true
+                noteLostEntries(receipt.partition, report.destination)
             }
         }
         if isProgress {
@@ -200,13 +208,13 @@ final class Courier {
     /// Notes in each partition's log what its destinations have taken, where that is at least `count` letters.
     ///
     /// To be called with 1 now and then, so that an idle partition's last letters go too.
-    func trim(from count: UInt64) {
+    func trim(from count: Int) {
         for replica in host.replicas {
             trim(replica, from: count)
         }
     }
 
-    private func trim(_ replica: Replica, from count: UInt64) {
+    private func trim(_ replica: Replica, from count: Int) {
         guard replica.isServing else { return }
         let source = replica.partition.id
         let receipts = progress.trim(of: source, in: replica.partition.outgoingMail, from: count)

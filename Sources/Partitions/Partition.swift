@@ -248,6 +248,11 @@ package final class Partition {
         }
     }
 
+    /// The next letters have larger numbers than what destinations have taken.
+    func passOver(_ receipts: [MailReceipt]) {
+        meta.outboxSequence = receipts.reduce(meta.outboxSequence) { max($0, $1.sequence) }
+    }
+
     /// What an outcome waits for, without what the entry itself has settled.
     private func whatIsLeft(of settlements: [Settlement], _ fallback: Answer?) -> Outcome {
         let left = settlements.filter { settledResult(of: $0) == nil }

@@ -8,16 +8,6 @@ import Testing
 @Suite struct ConfigurationTests {
     private static let partition = PartitionID(0)
     private static let nodes = (1...5).map { NodeID($0) }
-    private static let health = NodeHealth(
-        isReady: true,
-        problem: "",
-        durability: "always",
-        partitions: 0,
-        logBytes: 0,
-        waitingLetters: 0,
-        unappliedEntries: 0
-    )
-
     private var state = CoordinatorState(
         map: PartitionMap(
             clusterID: 1,
@@ -45,7 +35,7 @@ import Testing
 
     private mutating func beat(_ nodes: some Sequence<NodeID>, at now: Milliseconds) {
         for node in nodes {
-            _ = state.handle(.beat(Self.member(node), Self.health), now: now, random: 1)
+            _ = state.handle(.beat(Self.member(node), .well), now: now, random: 1)
         }
     }
 

@@ -12,20 +12,10 @@ import Testing
         Member(id: NodeID(id), name: name, host: "127.0.0.1", port: port, beaconPort: 2)
     }
 
-    private static let health = NodeHealth(
-        isReady: true,
-        problem: "",
-        durability: "always",
-        partitions: 0,
-        logBytes: 0,
-        waitingLetters: 0,
-        unappliedEntries: 0
-    )
-
     private static func state(nodes: Int) -> CoordinatorState {
         var state = CoordinatorState(map: PartitionMap())
         for id in 1...UInt64(nodes) {
-            _ = state.handle(.beat(member(id, "node\(id)"), health), now: 0, random: 1)
+            _ = state.handle(.beat(member(id, "node\(id)"), .well), now: 0, random: 1)
         }
         return state
     }
@@ -37,7 +27,7 @@ import Testing
             state.handle(request, now: 0, random: 9)
                 == [.answer(.refused(.unavailable("2 of 3 nodes have registered")))]
         )
-        _ = state.handle(.beat(Self.member(3, "node3"), Self.health), now: 0, random: 1)
+        _ = state.handle(.beat(Self.member(3, "node3"), .well), now: 0, random: 1)
         let effects = state.handle(request, now: 0, random: 9)
         #expect(effects == [.store(state.map), .answer(.map(state.map))])
         #expect(state.map.clusterID == 9 && state.map.layout?.count == 16)
@@ -58,9 +48,9 @@ import Testing
     @Test func aNodeThatMovedChangesTheMapAndOneThatBeatsDoesNot() {
         var state = Self.state(nodes: 1)
         let version = state.map.version
-        let same = state.handle(.beat(Self.member(1, "node1"), Self.health), now: 5, random: 1)
+        let same = state.handle(.beat(Self.member(1, "node1"), .well), now: 5, random: 1)
         #expect(same == [.answer(.beaten(mapVersion: version))])
-        let moved = state.handle(.beat(Self.member(1, "node1", port: 2), Self.health), now: 5, random: 1)
+        let moved = state.handle(.beat(Self.member(1, "node1", port: 2), .well), now: 5, random: 1)
         #expect(moved.first == .store(state.map))
         #expect(state.map.version == version + 1)
         check(state.handle(.map(newerThan: version), now: 5, random: 1) == [.answer(.map(state.map))])
@@ -70,7 +60,7 @@ import Testing
     @Test func aStrangerOfTheSameNameTakesNothingOver() {
         var state = Self.state(nodes: 1)
         _ = state.handle(.initialize(partitions: 4, replicationFactor: 1, nodes: 1), now: 0, random: 1)
-        _ = state.handle(.beat(Self.member(77, "node1"), Self.health), now: 0, random: 1)
+        _ = state.handle(.beat(Self.member(77, "node1"), .well), now: 0, random: 1)
         #expect(state.map.configurations.allSatisfy { $0.primary == NodeID(1) })
         #expect(state.map.members.map(\.id) == [NodeID(1), NodeID(77)])
     }
@@ -79,7 +69,7 @@ import Testing
         var state = Self.state(nodes: 1)
         check(
             state.handle(.health, now: 4_000, random: 1)
-                == [.answer(.health([NodeStatus(node: NodeID(1), silentMilliseconds: 4_000, health: Self.health)]))]
+                == [.answer(.health([NodeStatus(node: NodeID(1), silentMilliseconds: 4_000, health: .well)]))]
         )
     }
 

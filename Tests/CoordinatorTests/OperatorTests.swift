@@ -71,16 +71,7 @@ import Testing
 
     @Test func aMemberThatIsHeardOfIsNotPassedOver() {
         var state = Self.state(living: [4])
-        let unwell = NodeHealth(
-            isReady: false,
-            problem: "disk",
-            durability: "always",
-            partitions: 0,
-            logBytes: 0,
-            waitingLetters: 0,
-            unappliedEntries: 0
-        )
-        _ = state.handle(.beat(Self.member(Self.nodes[1]), unwell), now: 5_000, random: 1)
+        _ = state.handle(.beat(Self.member(Self.nodes[1]), .unwell), now: 5_000, random: 1)
         #expect(Self.force(4, &state)?.message.contains("node2 is a member, is heard of") == true)
     }
 
@@ -144,16 +135,4 @@ import Testing
             }
         }
     }
-}
-
-extension NodeHealth {
-    fileprivate static let well = NodeHealth(
-        isReady: true,
-        problem: "",
-        durability: "always",
-        partitions: 0,
-        logBytes: 0,
-        waitingLetters: 0,
-        unappliedEntries: 0
-    )
 }

@@ -29,6 +29,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(text)
 
 
+def thread_states(pid):
+    """The states of a process's threads, as the kernel's letters."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        # It may have ended since.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 class Cluster:
     """A cluster that scripts/cluster runs."""
 
@@ -69,9 +77,7 @@ class Cluster:
         """Stops a process where it stands. The signal alone does not: threads that run take it in their own time."""
         pid = int(self.env[f"{name.upper()}_PID"])
         os.kill(pid, signal.SIGSTOP)
-        threads = Path(f"/proc/{pid}/task")
-        eventually(lambda: all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
-                               for thread in threads.iterdir()))
+        eventually(lambda: set(thread_states(pid)) == {"T"})
 
     def resume(self, name):
         os.kill(int(self.env[f"{name.upper()}_PID"]), signal.SIGCONT)

@@ -23,12 +23,19 @@ RETRYABLE = ("UNAVAILABLE", "BUSY", "TIMEOUT")
 class Writer:
     """Writes until acknowledged: an unknown outcome is retried, with its key where the command is not idempotent."""
 
-    def __init__(self, cluster, rng):
+    def __init__(self, cluster):
         self.cluster = cluster
         self.client = cluster.client()
-        self.rng = rng
         self.acknowledged = collections.Counter()
         self.retried = 0
+
+    def beside(self):
+        """Another one, for another thread."""
+        return Writer(self.cluster)
+
+    def add(self, other):
+        self.acknowledged += other.acknowledged
+        self.retried += other.retried
 
     def write(self, kind, commands):
         """Replies to all commands. They must concern different things: retries change their order."""
@@ -64,12 +71,14 @@ def run_round(number, writer, model, rng):
     fresh = [100_000 + number * WRITES_OF_EACH_KIND + index for index in range(WRITES_OF_EACH_KIND)]
     create(writer, model, fresh)
     chains = [follow_and_unfollow, update_and_rename, post_and_delete]
+    writers = [writer.beside() for _ in chains]
     seeds = [rng.random() for _ in chains]
     with futures.ThreadPoolExecutor(len(chains)) as pool:
-        running = [pool.submit(chain, number, writer, model, fresh, random.Random(seed))
-                   for chain, seed in zip(chains, seeds)]
-        for chain in running:
+        running = [pool.submit(chain, number, own, model, fresh, random.Random(seed))
+                   for chain, own, seed in zip(chains, writers, seeds)]
+        for chain, own in zip(running, writers):
             chain.result()
+            writer.add(own)
     for chunk in batches(fresh, 500):
         writer.write("delete user", [("USER.DELETE", user, "KEY", f"d{user}") for user in chunk])
         for user in chunk:
@@ -146,7 +155,7 @@ def test_killed_nodes_lose_nothing(own, durability):
     rng = random.Random(seed)
     # A small log, so that segments are removed while nodes are killed.
     cluster = own(sets=[f"log.durability={durability}", "log.segment.megabytes=1", "log.keep.megabytes=4"])
-    writer = Writer(cluster, rng)
+    writer = Writer(cluster)
     model = SocialModel()
     writer.write("base", [("USER.CREATE", f"base{user}", "ID", user, "KEY", f"b{user}") for user in range(BASE_USERS)])
     for user in range(BASE_USERS):
@@ -168,11 +177,13 @@ def test_killed_nodes_lose_nothing(own, durability):
         hurting = threading.Thread(target=hurt)
         hurting.start()
         before = writer.acknowledged.copy()
-        run_round(number, writer, model, rng)
+        try:
+            run_round(number, writer, model, rng)
+        finally:
+            ended.set()
+            hurting.join()
         fewest.append(min((writer.acknowledged[kind] - before[kind], kind) for kind in KINDS))
         assert fewest[-1][0] >= WRITES_OF_EACH_KIND, fewest[-1]
-        ended.set()
-        hurting.join()
         assert_agrees(cluster.client(), model, seconds=60)
     note(f"{ROUNDS} rounds, {sum(writer.acknowledged.values())} acknowledged writes, {dict(writer.acknowledged)}, "
           f"the fewest of a kind in a round {min(fewest)}, {writer.retried} retried, killed {dict(kills)}")

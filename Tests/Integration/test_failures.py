@@ -24,8 +24,8 @@ def test_timeout_says_that_the_outcome_is_unknown(own):
     client = cluster.client()
     fill(client)
     client.execute_command("CLIENT", "DEADLINE", 200)
-    cluster.pause("node1")
     try:
+        cluster.pause("node1")
         assert error_of(client, "TWEET.POST", 1, "x", "KEY", "k").startswith("TIMEOUT outcome unknown")
         assert error_of(client, "TIMELINE.HOME", 1).startswith("UNAVAILABLE partition")
     finally:

@@ -251,8 +251,8 @@ def test_pages_do_not_wait_for_the_texts_of_a_primary_that_is_gone(own):
     # There is less than a second for it, which a busy machine may miss.
     for _ in range(3):
         # Paused, it answers nothing, and its connections stay.
-        cluster.pause(victim)
         try:
+            cluster.pause(victim)
             with futures.ThreadPoolExecutor(len(users)) as pool:
                 took = [seconds for seconds in pool.map(read, users) if seconds is not None]
         finally:

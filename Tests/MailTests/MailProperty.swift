@@ -2,7 +2,13 @@ import Simulator
 import Testing
 
 @Suite struct MailProperty {
-    @Test(arguments: 1...UInt64(80)) func everyLetterThatNobodyLostArrivesOnceAndInOrder(seed: UInt64) {
-        #expect(MailWorld.violation(seed: seed) == nil, "seed \(seed)")
+    @Test func everyLetterThatNobodyLostArrivesOnceAndInOrder() {
+        var losses = 0
+        for seed in 1...UInt64(200) {
+            let result = MailWorld.run(seed: seed)
+            #expect(result.violation == nil, "seed \(seed)")
+            losses += result.losses
+        }
+        #expect(losses > 0)
     }
 }

@@ -178,7 +178,7 @@ final class PartitionCluster {
     /// Notes in the source's log what a destination has taken.
     func trim(_ stream: Stream) throws {
         guard let sequence = taken[stream], sequence > 0 else { return }
-        let receipt = try partition(stream.source).outgoingMail.receipt(for: stream.destination, sequence: sequence)
+        let receipt = MailReceipt(partition: stream.destination, sequence: sequence)
         try apply(.trimOutbox([receipt]), in: stream.source)
     }
 

@@ -27,8 +27,9 @@ struct SimulateMain {
         while next < first + count {
             let end = min(next + batch, first + count)
             for result in Simulation.run(seeds: next..<end) {
-                totals.add(result)
-                if let violation = result.violation ?? MailWorld.violation(seed: result.seed) {
+                let mail = MailWorld.run(seed: result.seed)
+                totals.add(result, mail)
+                if let violation = result.violation ?? mail.violation {
                     print("seed \(result.seed) of \(first)...: \(violation)")
                     print("replay with: scripts/simulate --seed \(result.seed)")
                     exit(1)
@@ -42,7 +43,7 @@ struct SimulateMain {
     private static func replay(_ seed: UInt64) {
         let result = Simulation(seed: seed, isTracing: true).run()
         print(result.trace.joined(separator: "\n"))
-        print("seed \(seed): \(result.violation ?? MailWorld.violation(seed: seed) ?? "all that must hold held")")
+        print("seed \(seed): \(result.violation ?? MailWorld.run(seed: seed).violation ?? "all that must hold held")")
     }
 }
 
@@ -50,15 +51,18 @@ struct SimulateMain {
 private struct Totals: CustomStringConvertible {
     private var steps = 0
     private var writes = 0
+    private var mailLosses = 0
     private var coverage = Coverage()
 
-    mutating func add(_ result: Simulation.Result) {
+    mutating func add(_ result: Simulation.Result, _ mail: MailWorld.Result) {
+        mailLosses += mail.losses
         steps += result.steps
         writes += result.acknowledgedWrites
         coverage.add(result.coverage)
     }
 
     var description: String {
-        "\(steps) steps, \(coverage.faults) faults, \(writes) acknowledged writes\n\(coverage.table)"
+        "\(steps) steps, \(coverage.faults) faults, \(writes) acknowledged writes\n"
+            + "\(mailLosses) losses of mail noticed\n\(coverage.table)"
     }
 }

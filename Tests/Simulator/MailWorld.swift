@@ -6,6 +6,13 @@ internal import Randomness
 /// carriers that forget what they knew, restarts from what is stored, and partitions that go on in a new epoch without
 /// the end of their log: whatever nobody has lost arrives exactly once and in order.
 package struct MailWorld {
+    package struct Result: Sendable {
+        /// What did not hold, if anything.
+        package let violation: String?
+        /// How often a carrier found that one side had lost letters.
+        package let losses: Int
+    }
+
     private typealias Carried = (destination: PartitionID, letter: Letter, floor: UInt64)
     private typealias Answer = (destination: PartitionID, receipt: MailReceipt, floor: UInt64)
 
@@ -16,6 +23,8 @@ package struct MailWorld {
     private var random: SeededGenerator
     /// Whether partitions lose the end of their log.
     private let hasLosses: Bool
+    /// Whether carriers know in the end what they knew before.
+    private let remembersToTheEnd: Bool
     private var sides: [PartitionID: MailSide] = [:]
     /// What partitions come back to that lose what they did since.
     private var backups: [PartitionID: MailSide] = [:]
@@ -29,20 +38,20 @@ package struct MailWorld {
     private var refused = 0
     private var losses = 0
 
-    /// - Returns: what did not hold, if anything.
-    package static func violation(seed: UInt64) -> String? {
+    package static func run(seed: UInt64) -> Result {
         var world = MailWorld(seed: seed)
         for _ in 0..<steps {
             world.step()
         }
         world.settle()
-        return world.verdict
+        return Result(violation: world.verdict, losses: world.losses)
     }
 
     private init(seed: UInt64) {
         self.seed = seed
         random = SeededGenerator(seed: seed)
         hasLosses = seed.isMultiple(of: 2)
+        remembersToTheEnd = seed % 4 < 2
         for partition in MailWorld.partitions {
             sides[partition] = MailSide()
             backups[partition] = MailSide()
@@ -53,7 +62,7 @@ package struct MailWorld {
 
     private var verdict: String? {
         if let violation = streams.violation { return violation }
-        for (partition, side) in sides where side.outgoing.waitingCount > 0 && !hasLosses {
+        for (partition, side) in sides where side.outgoing.waitingCount > 0 {
             return "mail: letters of partition \(partition) wait that all have taken"
         }
         if skipped == 0 || refused == 0 { return "mail: nothing went wrong" }
@@ -68,7 +77,7 @@ package struct MailWorld {
         case 0..<5: write(from: source)
         case 5..<9: send(from: source, to: destination)
         case 9..<15: carry()
-        case 15, 16: trim(source, from: UInt64.random(in: 1...4, using: &random))
+        case 15, 16: trim(source, from: Int.random(in: 1...4, using: &random))
         case 17: progress[source]?.forget(source)
         case 18 where hasLosses && random.one(in: 8): loseEnd(of: source)
         case 18 where hasLosses && random.one(in: 2): backups[source] = sides[source]
@@ -93,10 +102,10 @@ package struct MailWorld {
     private mutating func settle() {
         (onTheWay, answers) = ([], [])
         for source in MailWorld.partitions {
-            progress[source]?.forget(source)
+            if !remembersToTheEnd { progress[source]?.forget(source) }
             for destination in MailWorld.partitions {
-                // The first answer may be that the destination has to be told something else.
-                for _ in 0..<2 {
+                // Answers may be that what was sent is not what comes next.
+                for _ in 0..<3 {
                     send(from: source, to: destination, limit: .max)
                     for carried in onTheWay { deliver(carried) }
                     for answer in answers { take(answer) }
@@ -159,12 +168,18 @@ package struct MailWorld {
     private mutating func take(_ answer: Answer) {
         let source = answer.receipt.partition
         guard let mail = sides[source]?.outgoing,
-            let news = progress[source]?.note(answer.receipt, of: answer.destination, in: mail, floor: answer.floor)
+            let news = progress[source]?.note(
+                answer.receipt,
+                of: answer.destination,
+                in: mail,
+                floor: answer.floor,
+                maySeeLoss: true
+            )
         else { return }
         if news == .lost { losses += 1 }
     }
 
-    private mutating func trim(_ source: PartitionID, from count: UInt64) {
+    private mutating func trim(_ source: PartitionID, from count: Int) {
         guard var side = sides[source],
             let receipts = progress[source]?.trim(of: source, in: side.outgoing, from: count)
         else { return }
@@ -175,8 +190,9 @@ package struct MailWorld {
         sides[source] = side
     }
 
-    /// Both sides of a partition begin again with what they had stored.
+    /// Both sides of a partition begin again with what they had stored, now and then in a new epoch.
     private mutating func restart(_ partition: PartitionID) {
+        if random.one(in: 2) { epochs[partition, default: 1] += 1 }
         sides[partition] = sides[partition]?.reopened()
         progress[partition] = MailProgress()
     }

@@ -19,7 +19,7 @@ final class SimulatedCourier {
     private static let letters = 3
     private static let patience: UInt64 = 400_000
     /// Letters that are worth an entry of the log to be trimmed.
-    private static let lettersPerTrim: UInt64 = 6
+    private static let lettersPerTrim = 6
 
     private unowned let node: SimulatedNode
     private unowned let simulation: Simulation
@@ -97,14 +97,18 @@ final class SimulatedCourier {
             // An answer that is older than the request that is under way may be behind what was trimmed since.
             let request = requests[destination].flatMap { $0.number == number ? $0 : nil }
             let floor = request?.floors[receipt.partition] ?? 0
-            switch progress.note(receipt, of: destination, in: machine.outgoing, floor: floor) {
+            let news = progress.note(
+                receipt,
+                of: destination,
+                in: machine.outgoing,
+                floor: floor,
+                maySeeLoss: node.replicas[receipt.partition].map(node.mayRead) == true
+            )
+            switch news {
             case .progress: break
             case .noProgress: simulation.coverage.note(.lettersNotTaken)
             case .late: simulation.coverage.note(.lateReceipt)
-            case .lost:
-                // Without a lease there may be a later primary, who has written more.
-                guard node.replicas[receipt.partition].map(node.mayRead) == true else { continue }
-                simulation.fail("\(node.id): \(destination) says \(receipt), and cannot")
+            case .lost: simulation.fail("\(node.id): \(destination) says \(receipt), and cannot")
             }
         }
         if requests[destination]?.number == number { requests[destination] = nil }
