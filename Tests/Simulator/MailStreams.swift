@@ -14,7 +14,6 @@ struct MailStreams {
         var isLostBySource = false
         /// Whether it had arrived once, and the destination has lost that.
         var isLostByDestination = false
-
     }
 
     private struct Course {
