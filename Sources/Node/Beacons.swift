@@ -106,12 +106,7 @@ final class Beacons: Sendable {
             if case .failure(.outcomeUnknown) = result { self.links.value.reconnect(to: peer) }
             guard case .success(.beacon(let promise)) = result else { return }
             let now = MonotonicClock.now()
-            let isNewSession = self.leases.update { table in
-                table.receive(promise, from: peer, now: now)
-                return promise.session != beacon.session
-            }
-            // So that it covers something soon.
-            if isNewSession { self.send(to: peer) }
+            if self.leases.update({ $0.receive(promise, from: peer, now: now) }) { self.send(to: peer) }
         }
     }
 }

@@ -120,9 +120,13 @@ package struct LeaseTable: Sendable {
         )
     }
 
-    package mutating func receive(_ reply: BeaconReply, from peer: NodeID, now: MonotonicTime) {
+    /// - Returns: whether the next beacon is to name another session, so that it covers something soon. Not for a reply to a beacon
+    ///   from before this node left a session: many of those may be on their way, and would lead to as many beacons again.
+    @discardableResult
+    package mutating func receive(_ reply: BeaconReply, from peer: NodeID, now: MonotonicTime) -> Bool {
         // Nothing was sent later than now.
-        guard reply.run == run, reply.sentAt <= now, var lease = held[peer] else { return }
+        guard reply.run == run, reply.sentAt <= now, var lease = held[peer] else { return false }
+        let session = lease.session
         lease.promises = lease.promises.filter { $0.key == lease.session || $0.value.until > now }
         if reply.sentAt >= lease.leftAt { lease.session = reply.session }
         var promise = lease.promises[reply.session] ?? Promise(until: 0)
@@ -132,6 +136,7 @@ package struct LeaseTable: Sendable {
         }
         lease.promises[reply.session] = promise
         held[peer] = lease
+        return lease.session != session
     }
 
     /// Until when a peer's promise lets this node serve a partition; nil where there is none.

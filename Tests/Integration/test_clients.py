@@ -87,7 +87,10 @@ def test_a_pipeline_of_20000_commands(shared, users, protocol):
 
 def test_a_pipeline_of_writes_takes_effect_in_order(shared, users):
     a, b, *_ = users(2)
-    pipeline = shared.client().pipeline(transaction=False)
+    client = shared.client()
+    # Each waits for the one before, and a disk may take its time.
+    client.execute_command("CLIENT", "DEADLINE", 30_000)
+    pipeline = client.pipeline(transaction=False)
     for _ in range(200):
         pipeline.execute_command("FOLLOW", a, b)
         pipeline.execute_command("FOLLOWS", a, b)
@@ -102,10 +105,14 @@ def test_redis_benchmark(shared):
     for user in range(100):
         pipeline.execute_command("USER.CREATE", f"bench{user}", "ID", user)
     pipeline.execute()
-    done = subprocess.run(
-        ["redis-benchmark", "-p", str(shared.port), "-n", "20000", "-P", "16", "-c", "50", "-r", "100", "-q",
-         "TIMELINE.HOME", "__rand_int__", "COUNT", "50", "IDS"],
-        capture_output=True, text=True, timeout=120)
+    # It gives up where it is refused as busy, as it may be on a machine that stands still for a moment.
+    for _ in range(5):
+        done = subprocess.run(
+            ["redis-benchmark", "-p", str(shared.port), "-n", "20000", "-P", "16", "-c", "50", "-r", "100", "-q",
+             "TIMELINE.HOME", "__rand_int__", "COUNT", "50", "IDS"],
+            capture_output=True, text=True, timeout=120)
+        if "Error from server: BUSY" not in done.stderr + done.stdout:
+            break
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rror" not in done.stdout + done.stderr
     assert re.search(r"[\d.]+ requests per second", done.stdout)

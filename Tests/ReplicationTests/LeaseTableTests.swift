@@ -87,6 +87,16 @@ import Testing
         #expect(test.leaseEnd == 2_000 + Self.times.lease)
     }
 
+    /// As many may be late as were on their way, and each beacon would lead to one more.
+    @Test func aReplyFromBeforeTheHolderLeftTheSessionLeadsToNoBeacon() throws {
+        var test = self
+        let opened = test.exchange(sentAt: 1_000, receivedAt: 1_000)
+        let late = try #require(opened)
+        test.holder.want([:], from: Self.secondary, now: 3_000)
+        let isSessionNew = test.holder.receive(late, from: Self.secondary, now: 3_000)
+        #expect(!isSessionNew)
+    }
+
     @Test func repliesToAnEarlierRunAreIgnored() throws {
         var test = self
         test.exchange(sentAt: 1_000, receivedAt: 1_000)

@@ -199,10 +199,7 @@ final class SimulatedNode {
                 simulation.send(.beaconReply(reply), from: .node(id), to: sender)
             }
         case (.beaconReply(let reply), .node(let peer)):
-            let isNewSession = leases.beacon(to: peer, now: now).session != reply.session
-            leases.receive(reply, from: peer, now: now)
-            // So that it covers something soon.
-            if isNewSession {
+            if leases.receive(reply, from: peer, now: now) {
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: sender)
             }
         case (.replica(let partition, let message), .node(let peer)):
