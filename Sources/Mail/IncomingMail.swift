@@ -33,7 +33,7 @@ package struct IncomingMail: Sendable {
     package func verdict(on letter: Letter) -> Verdict {
         let last = receipt(for: letter.source)
         if letter.sequence <= last.sequence { return .skip }
-        return letter.predecessor == last.sequence ? .take : .refuse
+        return letter.predecessor == last.sequence && letter.sequence <= LetterNumbers.largest ? .take : .refuse
     }
 
     package mutating func noteTaken(_ letter: Letter) {

@@ -152,7 +152,9 @@ package struct OutgoingMail: Sendable {
     package mutating func trim(_ receipts: [MailReceipt]) -> Trimmed {
         var trimmed = Trimmed()
         for receipt in receipts {
-            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged else { continue }
+            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
+                receipt.sequence <= LetterNumbers.largest
+            else { continue }
             for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
                 let left = (untaken[sequence] ?? 1) - 1
                 untaken[sequence] = left > 0 ? left : nil

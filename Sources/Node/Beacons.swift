@@ -106,6 +106,7 @@ final class Beacons: Sendable {
             if case .failure(.outcomeUnknown) = result { self.links.value.reconnect(to: peer) }
             guard case .success(.beacon(let promise)) = result else { return }
             let now = MonotonicClock.now()
+            // A session that is new covers nothing yet.
             if self.leases.update({ $0.receive(promise, from: peer, now: now) }) { self.send(to: peer) }
         }
     }

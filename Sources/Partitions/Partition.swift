@@ -250,7 +250,7 @@ package final class Partition {
 
     /// The next letters have larger numbers than what destinations have taken.
     func passOver(_ receipts: [MailReceipt]) {
-        meta.outboxSequence = receipts.reduce(meta.outboxSequence) { max($0, $1.sequence) }
+        meta.outboxSequence = LetterNumbers.last(meta.outboxSequence, passing: receipts)
     }
 
     /// What an outcome waits for, without what the entry itself has settled.

@@ -110,15 +110,15 @@ import Testing
         let files = ForgettingFileSystem(crashAt: 8)
         let log = GroupCommitLog(writer: try Self.openWriter(files), durability: .always)
         let results = Mutex<[Bool]>([])
+        let answered = DispatchSemaphore(value: 0)
         for index in 1...50 {
             do throws(LogError) {
                 try log.submit([Self.record(index)]) { result in
                     results.withLock { $0.append((try? result.get()) != nil) }
+                    answered.signal()
                 }
                 // One at a time, so that each is a write of its own.
-                while results.withLock({ $0.count }) < index {
-                    Thread.sleep(forTimeInterval: 0.0001)
-                }
+                #expect(answered.wait(timeout: .now() + 10) == .success, "record \(index)")
             } catch {
                 guard case .readOnly = error else {
                     Issue.record("unexpected \(error)")

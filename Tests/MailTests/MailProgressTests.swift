@@ -104,6 +104,17 @@ import Testing
         #expect(progress.trim(of: source, in: mail, from: 6).count == 2)
     }
 
+    /// A number like this would leave none for the next letter.
+    @Test func nonsenseIsNotCountedOn() {
+        let nonsense = MailReceipt(partition: destinations[0], sequence: .max)
+        #expect(LetterNumbers.last(7, passing: [nonsense]) == 7)
+        var mail = OutgoingMail()
+        mail.append([.authorDeleted(UserID(1))], sequence: 1, to: destinations)
+        #expect(mail.trim([nonsense]).receipts.isEmpty && mail.waitingCount == 2)
+        let letter = Letter(source: source, sequence: .max, predecessor: 0, messages: [])
+        #expect(IncomingMail().verdict(on: letter) == .refuse)
+    }
+
     /// What a source has lost was taken, with all before it: nothing of that waits any more.
     @Test func aReceiptOfALostLetterTrimsWhatWasBeforeIt() {
         var mail = OutgoingMail()

@@ -26,7 +26,7 @@ struct MailSide {
     /// - Returns: the receipts that said something new.
     mutating func trim(_ receipts: [MailReceipt]) -> [MailReceipt] {
         let done = outgoing.trim(receipts)
-        lastSequence = receipts.reduce(lastSequence) { max($0, $1.sequence) }
+        lastSequence = LetterNumbers.last(lastSequence, passing: receipts)
         stored.removeAll { done.letters.contains($0.sequence) }
         for receipt in done.receipts {
             trimmed[receipt.partition] = receipt

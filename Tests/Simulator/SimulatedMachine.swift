@@ -82,7 +82,7 @@ struct SimulatedMachine {
         case .receiveMail(let letters): receive(letters, &effects)
         case .trimOutbox(let receipts):
             let done = outgoing.trim(receipts)
-            lastLetter = receipts.reduce(lastLetter) { max($0, $1.sequence) }
+            lastLetter = LetterNumbers.last(lastLetter, passing: receipts)
             for sequence in done.letters {
                 letters[sequence] = nil
             }

@@ -199,6 +199,7 @@ final class SimulatedNode {
                 simulation.send(.beaconReply(reply), from: .node(id), to: sender)
             }
         case (.beaconReply(let reply), .node(let peer)):
+            // A session that is new covers nothing yet.
             if leases.receive(reply, from: peer, now: now) {
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: sender)
             }

@@ -27,7 +27,7 @@ extension Partition {
     /// The last letter that applied entries took from a partition.
     package func receipt(for source: PartitionID) -> MailReceipt { inbox.mail.receipt(for: source) }
 
-    /// - Parameter receipts: one with a larger number than any letter's is of a letter that this partition has lost.
+    /// - Parameter receipts: may be of letters that this partition has lost.
     func trimOutbox(_ receipts: [MailReceipt]) -> Outcome {
         passOver(receipts)
         outbox.trim(receipts, in: transaction)
