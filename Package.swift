@@ -54,6 +54,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
     ],
     targets: [
+        .systemLibrary(name: "CJemalloc"),
         .systemLibrary(name: "CRocksDB"),
         .target(name: "CChecksum"),
         library("Model"),
@@ -66,7 +67,7 @@ let package = Package(
         library("MapStorage", ["CChecksum", "Model", "Placement", "Store"]),
         library("Messages", ["Model", "Placement", "Replication"]),
         library("Settings"),
-        library("Observability", [.nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
+        library("Observability", ["CJemalloc", .nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
         library("Wire", ["CChecksum", "Model", .nioCore, .nioPosix, .logging]),
         library("ClusterLinks", ["Messages", "Model", "Placement", "Settings", "Wire", .nioCore, .logging]),
         library(

@@ -48,7 +48,10 @@ package struct RunningProcess: Sendable {
             host: settings.adminListen.host,
             port: settings.adminListen.port,
             registry: registry,
-            refresh: refresh,
+            refresh: {
+                ProcessUsage.refreshGauges()
+                refresh()
+            },
             health: health
         )
         let adminPort = admin.localAddress?.port ?? 0

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Launch
 internal import Metrics
+internal import Observability
 internal import Synchronization
 
 /// What all loops of a router count together. Any thread.

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Observability
 
 /// The text of `INFO`: sections of `field:value` lines, with the names that tools of Redis look for.
 struct ServerInformation {
@@ -51,10 +52,11 @@ struct ServerInformation {
 
     private var memory: Fields {
         [
-            ("used_memory", "\(facts.memory.resident)"),
-            ("used_memory_human", ServerInformation.megabytes(facts.memory.resident)),
+            ("used_memory", "\(facts.memory.allocated)"),
+            ("used_memory_human", ServerInformation.megabytes(facts.memory.allocated)),
             ("used_memory_rss", "\(facts.memory.resident)"), ("used_memory_peak", "\(facts.memory.peak)"),
             ("used_memory_peak_human", ServerInformation.megabytes(facts.memory.peak)), ("maxmemory", "0"),
+            ("mem_allocator", "jemalloc"),
         ]
     }
 

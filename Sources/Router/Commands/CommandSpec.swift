@@ -1,4 +1,5 @@
 internal import Model
+internal import Observability
 internal import Wire
 
 /// One row of the command table: everything that the router knows of a command.
