@@ -6,6 +6,8 @@ package import Model
 package struct OutgoingMail: Sendable {
     private struct Waiting {
         let sequence: UInt64
+        /// Of the letters that are stored together, the first.
+        let record: UInt64
         let messages: [MailMessage]
     }
 
@@ -19,31 +21,31 @@ package struct OutgoingMail: Sendable {
         var waitingMessages = 0
 
         /// - Returns: whether the destination has not taken it yet.
-        mutating func enqueue(_ messages: [MailMessage], sequence: UInt64) -> Bool {
-            let isUntaken = sequence > acknowledged
+        mutating func enqueue(_ letter: Waiting) -> Bool {
+            let isUntaken = letter.sequence > acknowledged
             if isUntaken {
-                waiting.append(Waiting(sequence: sequence, messages: messages))
-                waitingMessages += messages.count
+                waiting.append(letter)
+                waitingMessages += letter.messages.count
             }
-            lastSequence = max(lastSequence, sequence)
-            if messages.contains(where: \.isAwaited) { lastAwaited = max(lastAwaited, sequence) }
+            lastSequence = max(lastSequence, letter.sequence)
+            if letter.messages.contains(where: \.isAwaited) { lastAwaited = max(lastAwaited, letter.sequence) }
             return isUntaken
         }
 
-        /// - Returns: the sequences of the letters that were waiting and are taken now.
+        /// - Returns: the records of the letters that were waiting and are taken now.
         mutating func take(upTo sequence: UInt64) -> [UInt64] {
             acknowledged = sequence
             lastSequence = max(lastSequence, sequence)
             let taken = waiting.prefix { $0.sequence <= sequence }
             waitingMessages -= taken.reduce(0) { $0 + $1.messages.count }
-            let sequences = taken.map(\.sequence)
-            waiting.removeFirst(sequences.count)
-            return sequences
+            let records = taken.map(\.record)
+            waiting.removeFirst(records.count)
+            return records
         }
     }
 
     private var streams: [PartitionID: Stream] = [:]
-    /// For each letter, how many destinations have not taken it.
+    /// For each record, how many letters in it have not been taken, one to several destinations counted for each.
     private var untaken: [UInt64: Int] = [:]
 
     package init() {}
@@ -57,17 +59,31 @@ package struct OutgoingMail: Sendable {
     }
 
     /// A letter to some destinations, later than all before.
-    package mutating func append(_ messages: [MailMessage], sequence: UInt64, to destinations: [PartitionID]) {
+    ///
+    /// - Parameter record: the first of the letters that are stored together with this one; the letter itself where nil.
+    package mutating func append(
+        _ messages: [MailMessage],
+        sequence: UInt64,
+        to destinations: [PartitionID],
+        record: UInt64? = nil
+    ) {
+        let letter = Waiting(sequence: sequence, record: record ?? sequence, messages: messages)
         var untakenCount = 0
         for destination in destinations {
-            if streams[destination, default: Stream()].enqueue(messages, sequence: sequence) { untakenCount += 1 }
+            if streams[destination, default: Stream()].enqueue(letter) { untakenCount += 1 }
         }
-        untaken[sequence] = untakenCount
+        untaken[letter.record, default: 0] += untakenCount
     }
 
     /// The destinations that have letters waiting.
     package var destinations: [PartitionID] {
         streams.filter { !$0.value.waiting.isEmpty }.map(\.key)
+    }
+
+    /// The destinations that have letters waiting, and whether somebody may wait for one of them. Allocates nothing.
+    package var waiting: some Sequence<(destination: PartitionID, isAwaited: Bool)> {
+        streams.lazy.filter { !$0.value.waiting.isEmpty }
+            .map { ($0.key, $0.value.lastAwaited > $0.value.acknowledged) }
     }
 
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
@@ -144,8 +160,8 @@ package struct OutgoingMail: Sendable {
     package struct Trimmed {
         /// Receipts that said something new.
         package var receipts: [MailReceipt] = []
-        /// Letters that all of their destinations have.
-        package var letters: [UInt64] = []
+        /// Records of which every letter is where it has to be.
+        package var records: [UInt64] = []
     }
 
     /// Applies that destinations have taken letters.
@@ -155,10 +171,10 @@ package struct OutgoingMail: Sendable {
             guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
                 receipt.sequence <= LetterNumbers.largest
             else { continue }
-            for sequence in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
-                let left = (untaken[sequence] ?? 1) - 1
-                untaken[sequence] = left > 0 ? left : nil
-                if left <= 0 { trimmed.letters.append(sequence) }
+            for record in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
+                let left = (untaken[record] ?? 1) - 1
+                untaken[record] = left > 0 ? left : nil
+                if left <= 0 { trimmed.records.append(record) }
             }
             trimmed.receipts.append(receipt)
         }

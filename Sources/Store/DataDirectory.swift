@@ -5,7 +5,7 @@ internal import Glibc
 /// Holds the lock as long as it lives.
 package final class DataDirectory: Sendable {
     /// The format this software writes. Others are refused.
-    package static let format = 5
+    package static let format = 6
 
     package let path: String
     private let lock: Int32

@@ -22,9 +22,20 @@ import Testing
         progress.noteTrim(receipts, of: source)
         #expect(progress.trim(of: source, in: mail, from: 1).isEmpty)
         // No letter is gone before its last destination has it.
-        let trims = [receipts, [MailReceipt(partition: destinations[1], sequence: 4)]].map { mail.trim($0).letters }
+        let trims = [receipts, [MailReceipt(partition: destinations[1], sequence: 4)]].map { mail.trim($0).records }
         #expect(trims == [[], [1, 2, 3]])
         #expect(mail.waitingCount == 1)
+    }
+
+    @Test func aRecordIsGoneWhenAllOfItsLettersAreTaken() {
+        var mail = OutgoingMail()
+        mail.append([.authorDeleted(UserID(1))], sequence: 1, to: [destinations[0]], record: 1)
+        mail.append([.authorDeleted(UserID(2))], sequence: 2, to: destinations, record: 1)
+        mail.append([.authorDeleted(UserID(3))], sequence: 3, to: [destinations[0]])
+        let receipts = [(0, 2), (0, 3), (1, 2)].map { index, sequence in
+            MailReceipt(partition: destinations[index], sequence: sequence)
+        }
+        #expect(receipts.map { mail.trim([$0]).records } == [[], [3], [1]])
     }
 
     @Test func receiptsAreBelievedUnlessSomebodyHasLostEntries() {
@@ -122,7 +133,7 @@ import Testing
         var progress = MailProgress()
         let receipt = MailReceipt(partition: source, sequence: 3)
         #expect(progress.note(receipt, of: destinations[0], in: mail, floor: 0, maySeeLoss: true) == .lost)
-        #expect(mail.trim(progress.trim(of: source, in: mail, from: 1)).letters == [1])
+        #expect(mail.trim(progress.trim(of: source, in: mail, from: 1)).records == [1])
         #expect(mail.waitingCount == 0 && mail.isWritten(3, to: destinations[0]))
     }
 }

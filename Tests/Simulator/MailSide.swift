@@ -27,7 +27,7 @@ struct MailSide {
     mutating func trim(_ receipts: [MailReceipt]) -> [MailReceipt] {
         let done = outgoing.trim(receipts)
         lastSequence = LetterNumbers.last(lastSequence, passing: receipts)
-        stored.removeAll { done.letters.contains($0.sequence) }
+        stored.removeAll { done.records.contains($0.sequence) }
         for receipt in done.receipts {
             trimmed[receipt.partition] = receipt
         }

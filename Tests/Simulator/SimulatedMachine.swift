@@ -83,13 +83,13 @@ struct SimulatedMachine {
         case .trimOutbox(let receipts):
             let done = outgoing.trim(receipts)
             lastLetter = LetterNumbers.last(lastLetter, passing: receipts)
-            for sequence in done.letters {
+            for sequence in done.records {
                 letters[sequence] = nil
             }
             for receipt in done.receipts {
                 trimmed[receipt.partition] = receipt
             }
-            effects.isTrimmed = !done.letters.isEmpty
+            effects.isTrimmed = !done.records.isEmpty
         // A primary begins its epoch with an entry without a command.
         case nil: break
         }

@@ -2,8 +2,8 @@ internal import Mail
 internal import Model
 internal import Store
 
-/// A partition's letters to other partitions as the store keeps them: a record has a letter and its destinations, and
-/// another for each destination how far it was trimmed.
+/// A partition's letters to other partitions as the store keeps them: a record has the letters of one entry, under the number of
+/// the first, and another for each destination how far it was trimmed.
 final class Outbox {
     private let keys: Keys
     private(set) var mail = OutgoingMail()
@@ -16,28 +16,31 @@ final class Outbox {
         }
         try database.forEach(prefix: keys.of(.outbox)) { key, value throws(PartitionFailure) in
             let record: OutboxRecord = try decode(value)
-            mail.append(record.messages, sequence: try Keys.integer(key), to: record.destinations)
+            enqueue(record, from: try Keys.integer(key))
             return true
         }
     }
 
-    /// Stores a letter with the entry that writes it.
-    func append(
-        _ messages: [MailMessage],
-        sequence: UInt64,
-        to destinations: [PartitionID],
-        in transaction: Transaction
-    ) {
-        let record = OutboxRecord(destinations: destinations, messages: messages)
-        transaction.putBlindly(keys.of(.outbox, sequence), record.encoded())
-        mail.append(messages, sequence: sequence, to: destinations)
+    /// Stores letters with the entry that writes them.
+    ///
+    /// - Parameter first: the number of the first; the others follow.
+    func append(_ letters: [OutboxRecord.Letter], from first: UInt64, in transaction: Transaction) {
+        let record = OutboxRecord(letters: letters)
+        transaction.putBlindly(keys.of(.outbox, first), record.encoded())
+        enqueue(record, from: first)
     }
 
-    /// Applies that destinations have taken letters: what all of its destinations have is removed.
+    private func enqueue(_ record: OutboxRecord, from first: UInt64) {
+        for (sequence, letter) in zip(first..., record.letters) {
+            mail.append(letter.messages, sequence: sequence, to: letter.destinations, record: first)
+        }
+    }
+
+    /// Applies that destinations have taken letters: records of which nothing is left are removed.
     func trim(_ receipts: [MailReceipt], in transaction: Transaction) {
         let trimmed = mail.trim(receipts)
-        for sequence in trimmed.letters {
-            transaction.deleteOnce(keys.of(.outbox, sequence))
+        for record in trimmed.records {
+            transaction.deleteOnce(keys.of(.outbox, record))
         }
         for receipt in trimmed.receipts {
             transaction.put(keys.of(.outboxStream, UInt64(receipt.partition.rawValue)), receipt)
@@ -45,26 +48,45 @@ final class Outbox {
     }
 }
 
-/// A letter as the outbox stores it.
+/// What one entry writes to other partitions, as the outbox stores it.
 struct OutboxRecord: BinaryCodable {
-    let destinations: [PartitionID]
-    let messages: [MailMessage]
+    struct Letter: BinaryCodable {
+        fileprivate static let leastSize = 2
+        let destinations: [PartitionID]
+        let messages: [MailMessage]
 
-    init(destinations: [PartitionID], messages: [MailMessage]) {
-        self.destinations = destinations
-        self.messages = messages
+        init(destinations: [PartitionID], messages: [MailMessage]) {
+            self.destinations = destinations
+            self.messages = messages
+        }
+
+        func encode(into writer: inout BinaryWriter) {
+            writer.writeArray(destinations) { $0.write($1) }
+            writer.writeArray(messages) { $0.write($1) }
+        }
+
+        init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
+            destinations = try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in
+                try reader.readPartition()
+            }
+            messages = try reader.readArray(elementSize: MailMessage.leastSize) { reader throws(BinaryDecodingError) in
+                try reader.read()
+            }
+        }
+    }
+
+    let letters: [Letter]
+
+    init(letters: [Letter]) {
+        self.letters = letters
     }
 
     func encode(into writer: inout BinaryWriter) {
-        writer.writeArray(destinations) { $0.write($1) }
-        writer.writeArray(messages) { $0.write($1) }
+        writer.writeArray(letters) { $0.write($1) }
     }
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
-        destinations = try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in
-            try reader.readPartition()
-        }
-        messages = try reader.readArray(elementSize: MailMessage.leastSize) { reader throws(BinaryDecodingError) in
+        letters = try reader.readArray(elementSize: Letter.leastSize) { reader throws(BinaryDecodingError) in
             try reader.read()
         }
     }
