@@ -13,6 +13,18 @@ internal import Placement
 ///
 /// Confined to its host's event loop.
 final class Courier {
+    /// The way to one node.
+    private struct Lane {
+        /// Whether a request is under way.
+        var isBusy = false
+        /// When the node may be sent what nobody waits for.
+        var due: NIODeadline?
+        /// Whether letters wait until then, and a task with them.
+        var isWaiting = false
+
+        func isDue(at now: NIODeadline) -> Bool { due.map { $0 <= now } ?? true }
+    }
+
     private struct Pause {
         let end: NIODeadline
         let length: TimeAmount
@@ -49,11 +61,7 @@ final class Courier {
     private let host: PartitionHost
     private let logger: Logger
     private var progress = MailProgress()
-    private var busyNodes: Set<NodeID> = []
-    /// When nodes may be sent what nobody waits for.
-    private var dueTimes: [NodeID: NIODeadline] = [:]
-    /// Nodes for which letters wait until then, and a task with them.
-    private var waitingNodes: Set<NodeID> = []
+    private var lanes: [NodeID: Lane] = [:]
     /// Destinations that took nothing the last time, until when they are left alone.
     private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
@@ -79,12 +87,15 @@ final class Courier {
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             let mail = replica.partition.outgoingMail
-            for destination in mail.destinations {
-                guard let node = host.map.primary(of: destination), !busyNodes.contains(node),
+            for (destination, isAwaited) in mail.waiting {
+                guard let node = host.map.primary(of: destination) else { continue }
+                let lane = lanes[node] ?? Lane()
+                // Most often there is nothing to do but wait.
+                guard !lane.isBusy, lane.isDue(at: now) || isAwaited || !lane.isWaiting,
                     pauses[destination].map({ $0.end <= now }) ?? true
                 else { continue }
                 let taken = progress.taken(from: source, by: destination)
-                guard isDue(node, at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
+                guard lane.isDue(at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
                     if mail.hasLetters(for: destination, after: taken ?? 0) { pumpWhenDue(node) }
                     continue
                 }
@@ -102,24 +113,25 @@ final class Courier {
         }
         for (node, request) in requests where !request.letters.isEmpty {
             // What did not fit follows at once.
-            if isDue(node, at: now), !request.isFull { dueTimes[node] = now + Courier.interval }
+            if lanes[node]?.isDue(at: now) ?? true, !request.isFull {
+                lanes[node, default: Lane()].due = now + Courier.interval
+            }
             send(request, to: node)
         }
     }
 
-    private func isDue(_ node: NodeID, at now: NIODeadline) -> Bool { dueTimes[node].map { $0 <= now } ?? true }
-
     /// Lets letters to a node wait for more of them.
     private func pumpWhenDue(_ node: NodeID) {
-        guard let time = dueTimes[node], waitingNodes.insert(node).inserted else { return }
-        host.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
-            self.waitingNodes.remove(node)
+        guard let lane = lanes[node], let due = lane.due, !lane.isWaiting else { return }
+        lanes[node]?.isWaiting = true
+        host.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
+            self.lanes[node]?.isWaiting = false
             self.pump()
         }
     }
 
     private func send(_ request: Request, to node: NodeID) {
-        busyNodes.insert(node)
+        lanes[node, default: Lane()].isBusy = true
         let bags = request.letters.map { MailBag(destination: $0.key, letters: $0.value) }
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {
@@ -142,11 +154,11 @@ final class Courier {
     /// The node may be sent the next request, at once or later.
     private func release(_ node: NodeID, after pause: TimeAmount) {
         guard pause > .zero else {
-            busyNodes.remove(node)
+            lanes[node]?.isBusy = false
             return notice()
         }
         host.eventLoop.assumeIsolated().scheduleTask(in: pause) {
-            self.busyNodes.remove(node)
+            self.lanes[node]?.isBusy = false
             self.pump()
         }
     }
