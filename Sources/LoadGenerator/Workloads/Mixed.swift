@@ -21,9 +21,10 @@ extension Workbench {
         report.add("most, until all is visible", rate, "posts/s")
         try await service.settle()
         report.add("most, until all replicas have it", Double(most.commands) / (clock.now - began).inSeconds, "posts/s")
+        let probe = VisibilityProbe(graph: graph)
         for (share, name) in [(4.0, "a quarter of most"), (2.0, "half of most")] {
             say("posts: \(name)")
-            async let visible = VisibilityProbe(graph: graph).run(service, seconds: seconds)
+            async let visible = probe.run(service, seconds: seconds)
             let part = try await service.open(rate: rate / share, seconds: seconds) { number in
                 .post(author: authors[number % authors.count], text: "post \(number)")
             }
@@ -46,8 +47,9 @@ extension Workbench {
         report.note(most, "closed loop")
         report.add("mixed 100:1, most", most.rate, "operations/s")
         try await service.settle()
+        let probe = VisibilityProbe(graph: graph)
         say("mixed: half of that")
-        async let visible = VisibilityProbe(graph: graph).run(service, seconds: seconds)
+        async let visible = probe.run(service, seconds: seconds)
         let half = try await service.open(
             rate: most.rate / 2,
             seconds: seconds,

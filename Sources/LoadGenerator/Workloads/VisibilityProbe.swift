@@ -18,14 +18,19 @@ package struct VisibilityProbe: Sendable {
     private static let pause = Duration.milliseconds(5)
     private static let pageSize = 200
 
-    let graph: StandardGraph
+    private let authors: WeightedSampler
+    private let followers: [[Int32]]
+
+    /// Takes a while, and a processor: to be made before anything is measured.
+    init(graph: StandardGraph) {
+        authors = WeightedSampler(weights: graph.postWeights)
+        followers = graph.followers
+    }
 
     /// Probes one after the other for so many seconds.
     func run(_ service: any TimelineService, seconds: Double) async throws -> Result {
         var result = Result()
         var random = SeededGenerator(seed: 23)
-        let authors = WeightedSampler(weights: graph.postWeights)
-        let followers = graph.followers
         let clock = ContinuousClock()
         let end = clock.now + .seconds(seconds)
         while clock.now < end {
