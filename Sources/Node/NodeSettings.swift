@@ -92,6 +92,12 @@ package struct NodeSettings: Sendable {
         in: 8...65_536,
         "Records of users and of who follows whom where that are kept in memory, over all partitions"
     )
+    package static let tweetCacheMegabytes = SettingKey<Int>.integer(
+        "node.tweets.megabytes",
+        default: 128,
+        in: 1...65_536,
+        "Tweets that were read lately, kept in memory over all partitions"
+    )
     package static let memtableMegabytes = SettingKey<Int>.integer(
         "store.memtable.megabytes",
         default: 64,
@@ -192,6 +198,7 @@ package struct NodeSettings: Sendable {
     package let cacheBytes: Int
     package let memtableBytes: Int
     package let recordCacheBytes: Int
+    package let tweetCacheBytes: Int
     private let partitions: PartitionSettings
     package let idleMilliseconds: UInt64
     package let inFlight: Int
@@ -220,6 +227,7 @@ package struct NodeSettings: Sendable {
         cacheBytes = try reader.value(NodeSettings.cacheMegabytes) << 20
         memtableBytes = try reader.value(NodeSettings.memtableMegabytes) << 20
         recordCacheBytes = try reader.value(NodeSettings.recordCacheMegabytes) << 20
+        tweetCacheBytes = try reader.value(NodeSettings.tweetCacheMegabytes) << 20
         var partitions = PartitionSettings()
         partitions.listCap = try reader.value(NodeSettings.listCap)
         partitions.largestFollowing = try reader.value(NodeSettings.largestFollowing)
@@ -240,6 +248,7 @@ package struct NodeSettings: Sendable {
     package func partition(amongst count: Int) -> PartitionSettings {
         var partition = partitions
         partition.recordCacheBytes = recordCacheBytes / max(1, count)
+        partition.tweetCacheBytes = tweetCacheBytes / max(1, count)
         partition.largestArrivals = min(partitions.largestArrivals, NodeSettings.arrivals / max(1, count))
         return partition
     }

@@ -28,6 +28,8 @@ package final class Partition {
     var presences: BoundedCache<UserID, AuthorPresence>
     var users: BoundedCache<UserID, UserRecord>
     var subscriberSets: BoundedCache<UserID, SubscriberSet>
+    /// What was read lately, as the store has it.
+    var tweets: BoundedCache<TweetID, Tweet>
     /// While the log is replayed.
     var replayed = ReplayedEntries()
     /// Keys of results that staged entries remember, in the order that the store will have them in.
@@ -74,6 +76,7 @@ package final class Partition {
         presences = BoundedCache(limit: settings.recordCacheBytes / 2) { _ in AuthorPresence.memory }
         users = BoundedCache(limit: settings.recordCacheBytes / 4) { $0.memory }
         subscriberSets = BoundedCache(limit: settings.recordCacheBytes / 4) { $0.memory }
+        tweets = BoundedCache(limit: settings.tweetCacheBytes) { $0.memory }
         pulledAuthors = try Partition.users(under: keys.of(.pullState), in: database)
         pendingDeletions = try Partition.users(under: keys.of(.deletion), in: database)
         statistics.restoredArrivals = UInt64(authorLists.restored)

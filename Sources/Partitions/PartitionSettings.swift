@@ -20,6 +20,8 @@ package struct PartitionSettings: Sendable, Equatable {
     package var followerCacheEntries = 4_000_000
     /// About the memory, in bytes, of the records that one partition keeps: users, and who follows authors where.
     package var recordCacheBytes = 32 << 20
+    /// About the memory, in bytes, of the tweets that one partition keeps for readers.
+    package var tweetCacheBytes = 8 << 20
     /// How long a result under a `KEY` is remembered, in microseconds of log time.
     package var idempotencyMicroseconds: UInt64 = 24 * 3_600 * 1_000_000
     /// A tweet that arrives later than this after its minting drops the lists it belongs into instead of joining

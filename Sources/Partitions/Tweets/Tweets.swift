@@ -71,7 +71,7 @@ extension Partition {
         author.tweets += 1
         author.hasPosted = true
         put(author, of: record.author)
-        transaction.put(keys.of(.tweet, tweet.rawValue), record)
+        put(record, of: tweet)
         transaction.putBlindly(keys.of(.tweetByAuthor, record.author.rawValue, ~tweet.rawValue), [])
 
         // A reply to oneself is a thread: everyone who follows the author sees it.
@@ -115,11 +115,11 @@ extension Partition {
 
     /// Leaves a mark where a tweet was, without its text, and takes it from its parent's replies.
     func erase(_ tweet: TweetID) throws(PartitionFailure) {
-        let key = keys.of(.tweet, tweet.rawValue)
-        guard var record: TweetRecord = try transaction.record(key), !record.isDeleted else { return }
+        let stored: TweetRecord? = try transaction.record(keys.of(.tweet, tweet.rawValue))
+        guard var record = stored, !record.isDeleted else { return }
         record.isDeleted = true
         record.text = ""
-        transaction.put(key, record)
+        put(record, of: tweet)
         if let parent = record.replyTo, let partition = layout.partition(of: parent) {
             try send(.replyChanged(parent: parent, reply: tweet, isAdded: false), to: [partition])
         }
@@ -127,7 +127,6 @@ extension Partition {
 
     /// Mail: a tweet of this partition has a reply more or less.
     func replyChanged(parent: TweetID, reply: TweetID, isAdded: Bool) throws(PartitionFailure) {
-        let key = keys.of(.tweet, parent.rawValue)
         let replyKey = keys.of(.reply, parent.rawValue, reply.rawValue)
         guard try transaction.contains(replyKey) != isAdded else { return }
         if isAdded {
@@ -135,11 +134,17 @@ extension Partition {
         } else {
             transaction.delete(replyKey)
         }
-        guard var record: TweetRecord = try transaction.record(key) else {
+        guard var record: TweetRecord = try transaction.record(keys.of(.tweet, parent.rawValue)) else {
             return try changeReplies(ofAbsent: parent, isAdded: isAdded)
         }
         record.replies = isAdded ? record.replies + 1 : record.replies - min(1, record.replies)
-        transaction.put(key, record)
+        put(record, of: parent)
+    }
+
+    /// Stores a tweet, new or changed.
+    private func put(_ record: TweetRecord, of id: TweetID) {
+        transaction.put(keys.of(.tweet, id.rawValue), record)
+        tweets.remove(id)
     }
 
     func authorList(of author: UserID) throws(PartitionFailure) -> SortedList {
@@ -156,10 +161,19 @@ extension Partition {
     }
 
     private func view(of id: TweetID) throws(PartitionFailure) -> Tweet? {
-        guard let record: TweetRecord = try database.record(keys.of(.tweet, id.rawValue)), !record.isDeleted,
-            try user(record.author) != nil
-        else { return nil }
-        return record.view(id)
+        guard let tweet = try tweet(id), try user(tweet.author) != nil else { return nil }
+        return tweet
+    }
+
+    private func tweet(_ id: TweetID) throws(PartitionFailure) -> Tweet? {
+        if let cached = tweets[id] { return cached }
+        guard let record: TweetRecord = try database.record(keys.of(.tweet, id.rawValue)), !record.isDeleted else {
+            return nil
+        }
+        let tweet = record.view(id)
+        // What waits for space in the store will change it, and does not say so again.
+        if !isWaitingForSpace { tweets[id] = tweet }
+        return tweet
     }
 
     func existence(of users: [UserID], and tweets: [TweetID]) throws(PartitionFailure) -> Answer {
@@ -196,6 +210,11 @@ extension Partition {
         guard withTexts else { return .success(.timeline(Page(items: items, next: next))) }
         return .success(.timelineWithTexts(Page(items: try views(of: items).compactMap { $0 }, next: next)))
     }
+}
+
+extension Tweet {
+    /// About what one takes in a cache, in bytes.
+    var memory: Int { 160 + text.utf8.count }
 }
 
 extension RestoreTweet {
