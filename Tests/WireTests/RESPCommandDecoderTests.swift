@@ -86,20 +86,22 @@ import Wire
     @Test func repliesInBothVersions() {
         let value = RESPValue.array([
             .map([("a", .integer(-5)), ("b", .null)]), .ids([0, 9_223_372_036_854_775_807]), .verbatim("x\n"),
-            .error("ERR a\r\nb"),
+            .error("ERR a\r\nb"), .bulk(""), .bulk("h\u{e9}"), .id(.max), .integer(.min), .bytes([1]),
         ])
         var two = ByteBuffer()
         two.write(value, as: .two)
         var three = ByteBuffer()
         three.write(value, as: .three)
+        let rest =
+            "-ERR a  b\r\n$0\r\n\r\n$3\r\nh\u{e9}\r\n$20\r\n18446744073709551615\r\n:-9223372036854775808\r\n$1\r\n\u{1}\r\n"
         let ids = "*2\r\n$1\r\n0\r\n$19\r\n9223372036854775807\r\n"
         #expect(
             String(buffer: two)
-                == "*4\r\n*4\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n$-1\r\n\(ids)$2\r\nx\n\r\n-ERR a  b\r\n"
+                == "*9\r\n*4\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n$-1\r\n\(ids)$2\r\nx\n\r\n\(rest)"
         )
         #expect(
             String(buffer: three)
-                == "*4\r\n%2\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n_\r\n\(ids)=6\r\ntxt:x\n\r\n-ERR a  b\r\n"
+                == "*9\r\n%2\r\n$1\r\na\r\n:-5\r\n$1\r\nb\r\n_\r\n\(ids)=6\r\ntxt:x\n\r\n\(rest)"
         )
     }
 }

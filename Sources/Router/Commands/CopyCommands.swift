@@ -100,13 +100,13 @@ enum CopyCommands {
         case .user(let user): return Replies.user(user)
         case .follow(let follower, let author, let since):
             return .map([
-                ("follower", .bulk(String(follower.rawValue))),
-                ("author", .bulk(String(author.rawValue))),
+                ("follower", .id(follower.rawValue)),
+                ("author", .id(author.rawValue)),
                 ("since", Replies.number(since)),
             ])
         case .tweet(let tweet, let replyToAuthor):
             guard case .map(var fields) = Replies.tweet(tweet) else { return .null }
-            if let replyToAuthor { fields.append(("replyToAuthor", .bulk(String(replyToAuthor.rawValue)))) }
+            if let replyToAuthor { fields.append(("replyToAuthor", .id(replyToAuthor.rawValue))) }
             return .map(fields)
         }
     }

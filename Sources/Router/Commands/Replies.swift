@@ -17,7 +17,7 @@ enum Replies {
 
     static func user(_ user: User) -> RESPValue {
         .map([
-            ("id", .bulk(String(user.id.rawValue))),
+            ("id", .id(user.id.rawValue)),
             ("username", .bulk(user.username)),
             ("name", .bulk(user.displayName)),
             ("bio", .bulk(user.bio)),
@@ -29,14 +29,14 @@ enum Replies {
     }
 
     static func tweet(_ tweet: Tweet) -> RESPValue {
-        var fields: [(field: String, value: RESPValue)] = [
-            ("id", .bulk(String(tweet.id.rawValue))),
-            ("author", .bulk(String(tweet.author.rawValue))),
-            ("text", .bulk(tweet.text)),
-            ("createdAt", number(tweet.createdAt)),
-        ]
-        if let replyTo = tweet.replyTo { fields.append(("replyTo", .bulk(String(replyTo.rawValue)))) }
-        if let quoteOf = tweet.quoteOf { fields.append(("quoteOf", .bulk(String(quoteOf.rawValue)))) }
+        var fields: [(field: String, value: RESPValue)] = []
+        fields.reserveCapacity(9)
+        fields.append(("id", .id(tweet.id.rawValue)))
+        fields.append(("author", .id(tweet.author.rawValue)))
+        fields.append(("text", .bulk(tweet.text)))
+        fields.append(("createdAt", number(tweet.createdAt)))
+        if let replyTo = tweet.replyTo { fields.append(("replyTo", .id(replyTo.rawValue))) }
+        if let quoteOf = tweet.quoteOf { fields.append(("quoteOf", .id(quoteOf.rawValue))) }
         fields.append(("likes", .integer(0)))
         fields.append(("retweets", .integer(0)))
         fields.append(("replies", number(tweet.replies)))

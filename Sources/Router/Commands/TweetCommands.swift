@@ -31,7 +31,7 @@ enum TweetCommands {
             let command = PostTweet(author: author, text: text, replyTo: replyTo, quote: quote, key: key)
             return .write(.postTweet(command)) { answer throws(Refusal) in
                 guard case .tweetID(let tweet) = answer else { throw Plan.strangeAnswer }
-                return .bulk(String(tweet.rawValue))
+                return .id(tweet.rawValue)
             }
         },
         CommandSpec("TWEET.GET", arity: -2, .tweets, "id [id ...]", "Answers tweets, null for those that do not exist")

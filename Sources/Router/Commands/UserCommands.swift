@@ -62,7 +62,7 @@ enum UserCommands {
             let query = PartitionQuery(partition: layout.partition(ofFoldedName: name), query: .userNamed(name))
             return .read(query) { answer throws(Refusal) in
                 guard case .userID(let user) = answer else { throw Plan.strangeAnswer }
-                return .reply(user.map { .bulk(String($0.rawValue)) } ?? .null)
+                return .reply(user.map { .id($0.rawValue) } ?? .null)
             }
         },
         CommandSpec(

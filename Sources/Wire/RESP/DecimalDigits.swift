@@ -1,7 +1,9 @@
-/// Numbers as decimal digits, written in place.
+/// Numbers as decimal digits, and what RESP puts before and behind them, written in place.
 enum DecimalDigits {
     /// The most digits that a number has.
     static let largest = 20
+    /// The most bytes of a mark, a sign, a number and a line end.
+    static let largestHead = largest + 4
     /// The most bytes of a number as a bulk string: `$20`, the digits, two line ends.
     static let largestBulk = largest + 7
 
@@ -48,6 +50,30 @@ enum DecimalDigits {
         position += write(number, digits: digits, into: bytes, at: position)
         position += writeLineEnd(into: bytes, at: position)
         return position - start
+    }
+
+    /// Writes a mark, the number, a line end.
+    ///
+    /// - Returns: how many bytes were written.
+    static func writeHead(_ mark: UInt8, _ number: Int64, into bytes: UnsafeMutableRawBufferPointer) -> Int {
+        bytes[0] = mark
+        var position = 1
+        if number < 0 {
+            bytes[position] = UInt8(ascii: "-")
+            position += 1
+        }
+        position += write(number.magnitude, into: bytes, at: position)
+        return position + writeLineEnd(into: bytes, at: position)
+    }
+
+    /// Writes `$<length>`, a line end, the text, a line end.
+    ///
+    /// - Returns: how many bytes were written.
+    static func writeBulk(_ text: UnsafeBufferPointer<UInt8>, into bytes: UnsafeMutableRawBufferPointer) -> Int {
+        var position = writeHead(UInt8(ascii: "$"), Int64(text.count), into: bytes)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[position...]).copyMemory(from: UnsafeRawBufferPointer(text))
+        position += text.count
+        return position + writeLineEnd(into: bytes, at: position)
     }
 
     private static let zero = UInt8(ascii: "0")

@@ -7,6 +7,8 @@ package enum RESPValue: Equatable, Sendable {
     case error(String)
     case integer(Int64)
     case bulk(String)
+    /// A bulk string of decimal digits.
+    case id(UInt64)
     case bytes([UInt8])
     case null
     case array([RESPValue])
@@ -23,6 +25,7 @@ package enum RESPValue: Equatable, Sendable {
         case (.error(let left), .error(let right)): left == right
         case (.integer(let left), .integer(let right)): left == right
         case (.bulk(let left), .bulk(let right)): left == right
+        case (.id(let left), .id(let right)): left == right
         case (.bytes(let left), .bytes(let right)): left == right
         case (.null, .null): true
         case (.array(let left), .array(let right)): left == right
@@ -47,40 +50,49 @@ extension ByteBuffer {
         switch value {
         case .simple(let text): writeLine("+", text)
         case .error(let text): writeLine("-", text)
-        case .integer(let number): writeHead(":", number)
+        case .integer(let number): writeHead(UInt8(ascii: ":"), number)
         case .bulk(let text): writeBulk(text)
+        case .id(let id): writeIDs([id])
         case .bytes(let bytes):
-            writeHead("$", Int64(bytes.count))
+            writeHead(UInt8(ascii: "$"), Int64(bytes.count))
             writeBytes(bytes)
             writeLineEnd()
         case .null: writeStaticString(version == .three ? "_\r\n" : "$-1\r\n")
         case .array(let values):
-            writeHead("*", Int64(values.count))
+            writeHead(UInt8(ascii: "*"), Int64(values.count))
             for value in values {
                 write(value, as: version)
             }
         case .map(let fields):
-            writeHead(version == .three ? "%" : "*", Int64(version == .three ? fields.count : 2 * fields.count))
+            if version == .three {
+                writeHead(UInt8(ascii: "%"), Int64(fields.count))
+            } else {
+                writeHead(UInt8(ascii: "*"), Int64(2 * fields.count))
+            }
             for (field, value) in fields {
                 writeBulk(field)
                 write(value, as: version)
             }
         case .ids(let ids):
-            writeHead("*", Int64(ids.count))
+            writeHead(UInt8(ascii: "*"), Int64(ids.count))
             writeIDs(ids)
         case .verbatim(let text):
             guard version == .three else { return writeBulk(text) }
-            writeHead("=", Int64(text.utf8.count + 4))
+            writeHead(UInt8(ascii: "="), Int64(text.utf8.count + 4))
             writeStaticString("txt:")
             writeString(text)
             writeLineEnd()
         }
     }
 
+    /// In one go, as everything that pages are made of: each operation of a buffer costs more than copying a few bytes.
     private mutating func writeBulk(_ text: String) {
-        writeHead("$", Int64(text.utf8.count))
-        writeString(text)
-        writeLineEnd()
+        var text = text
+        text.withUTF8 { utf8 in
+            _ = writeWithUnsafeMutableBytes(minimumWritableBytes: DecimalDigits.largestHead + utf8.count + 2) { bytes in
+                DecimalDigits.writeBulk(utf8, into: bytes)
+            }
+        }
     }
 
     /// A line cannot hold line ends: what a client sent may be quoted in an error.
@@ -94,18 +106,17 @@ extension ByteBuffer {
         writeLineEnd()
     }
 
-    private mutating func writeHead(_ mark: StaticString, _ number: Int64) {
-        writeStaticString(mark)
-        if number < 0 { writeStaticString("-") }
-        writeDigits(number.magnitude)
-        writeLineEnd()
+    private mutating func writeHead(_ mark: UInt8, _ number: Int64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: DecimalDigits.largestHead) { bytes in
+            DecimalDigits.writeHead(mark, number, into: bytes)
+        }
     }
 
     private mutating func writeLineEnd() {
         writeInteger(UInt16(0x0d0a))
     }
 
-    /// Bulk strings of decimal digits, all in one go: they are most of what home pages are made of.
+    /// Bulk strings of decimal digits.
     private mutating func writeIDs(_ ids: [UInt64]) {
         writeWithUnsafeMutableBytes(minimumWritableBytes: ids.count * DecimalDigits.largestBulk) { bytes in
             var position = 0
@@ -113,12 +124,6 @@ extension ByteBuffer {
                 position += DecimalDigits.writeBulk(id, into: bytes, at: position)
             }
             return position
-        }
-    }
-
-    private mutating func writeDigits(_ number: UInt64) {
-        writeWithUnsafeMutableBytes(minimumWritableBytes: DecimalDigits.largest) { bytes in
-            DecimalDigits.write(number, into: bytes, at: 0)
         }
     }
 }
