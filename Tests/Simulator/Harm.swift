@@ -45,10 +45,25 @@ package enum Harm: CaseIterable, Sendable {
         else { return }
         simulation.coverage.note(.unansweredAdmission)
         simulation.trace { "FAULT unanswered admission of \(learner)" }
-        let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
-        let links: [(Address, Address)] = [(.coordinator, .node(primary)), (.node(primary), .node(learner))]
-        Harm.cut(links, for: time * 3 / 2, in: simulation)
-        Harm.crash(node, after: time, for: time * 2, in: simulation)
+        if simulation.random.one(in: 2) {
+            Harm.hideAdmission(of: learner, from: primary, in: simulation)
+        } else {
+            let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
+            let links: [(Address, Address)] = [(.coordinator, .node(primary)), (.node(primary), .node(learner))]
+            Harm.cut(links, for: time * 3 / 2, in: simulation)
+            Harm.crash(node, after: time, for: time * 2, in: simulation)
+        }
+    }
+
+    /// Nobody but the new member hears of its admission, through others neither, for long enough that it claims to be primary, while
+    /// the old one has the other members' leases.
+    private static func hideAdmission(of learner: NodeID, from primary: NodeID, in simulation: Simulation) {
+        let time = UInt64.random(in: 2_000_000...4_000_000, using: &simulation.random)
+        let unknowing = simulation.sortedNodes.map(\.id).filter { $0 != learner }
+        let between: [(Address, Address)] = [
+            (.node(primary), .node(learner)), (.node(learner), .node(primary)),
+        ]
+        Harm.cut(unknowing.map { (.coordinator, .node($0)) } + between, for: time, in: simulation)
     }
 
     /// A claim that is on its way for long, while the claimant starts again and, not knowing of it, grants the old primary
