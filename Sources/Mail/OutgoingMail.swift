@@ -19,6 +19,7 @@ package struct OutgoingMail: Sendable {
         var waiting: Deque<Waiting> = []
         /// In all letters that wait.
         var waitingMessages = 0
+        var isAwaited: Bool { lastAwaited > acknowledged }
 
         /// - Returns: whether the destination has not taken it yet.
         mutating func enqueue(_ letter: Waiting) -> Bool {
@@ -45,6 +46,7 @@ package struct OutgoingMail: Sendable {
     }
 
     private var streams: [PartitionID: Stream] = [:]
+    private var awaitedStreams = 0
     /// For each record, how many letters in it have not been taken, one to several destinations counted for each.
     private var untaken: [UInt64: Int] = [:]
 
@@ -70,9 +72,16 @@ package struct OutgoingMail: Sendable {
         let letter = Waiting(sequence: sequence, record: record ?? sequence, messages: messages)
         var untakenCount = 0
         for destination in destinations {
+            let wasAwaited = streams[destination]?.isAwaited ?? false
             if streams[destination, default: Stream()].enqueue(letter) { untakenCount += 1 }
+            noteAwaited(destination, before: wasAwaited)
         }
         untaken[letter.record, default: 0] += untakenCount
+    }
+
+    private mutating func noteAwaited(_ destination: PartitionID, before: Bool) {
+        let isAwaited = streams[destination]?.isAwaited ?? false
+        if isAwaited != before { awaitedStreams += isAwaited ? 1 : -1 }
     }
 
     /// The destinations that have letters waiting.
@@ -80,11 +89,15 @@ package struct OutgoingMail: Sendable {
         streams.filter { !$0.value.waiting.isEmpty }.map(\.key)
     }
 
-    /// The destinations that have letters waiting, and whether somebody may wait for one of them. Allocates nothing.
-    package var waiting: some Sequence<(destination: PartitionID, isAwaited: Bool)> {
-        streams.lazy.filter { !$0.value.waiting.isEmpty }
-            .map { ($0.key, $0.value.lastAwaited > $0.value.acknowledged) }
+    /// Calls `body` with each destination that has letters waiting, and whether somebody may wait for one of them.
+    package func forEachWaiting(_ body: (_ destination: PartitionID, _ isAwaited: Bool) -> Void) {
+        for index in streams.indices where !streams.values[index].waiting.isEmpty {
+            body(streams.keys[index], streams.values[index].isAwaited)
+        }
     }
+
+    /// Whether somebody may wait for a letter that waits here.
+    package var isAwaited: Bool { awaitedStreams > 0 }
 
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
     package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
@@ -171,6 +184,7 @@ package struct OutgoingMail: Sendable {
             guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
                 receipt.sequence <= LetterNumbers.largest
             else { continue }
+            defer { noteAwaited(receipt.partition, before: stream.isAwaited) }
             for record in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
                 let left = (untaken[record] ?? 1) - 1
                 untaken[record] = left > 0 ? left : nil

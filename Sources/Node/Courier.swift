@@ -62,6 +62,9 @@ final class Courier {
     private let logger: Logger
     private var progress = MailProgress()
     private var lanes: [NodeID: Lane] = [:]
+    /// The nodes that letters may go to, as of a version of the map.
+    private var primaries: Set<NodeID> = []
+    private var primariesVersion: UInt64 = 0
     /// Destinations that took nothing the last time, until when they are left alone.
     private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
@@ -82,33 +85,15 @@ final class Courier {
     }
 
     private func pump() {
-        var requests: [NodeID: Request] = [:]
         let now = NIODeadline.now()
+        // Most often there is nothing to do but wait.
+        guard isAnyLaneOpen(at: now) else { return }
+        var requests: [NodeID: Request] = [:]
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             let mail = replica.partition.outgoingMail
-            for (destination, isAwaited) in mail.waiting {
-                guard let node = host.map.primary(of: destination) else { continue }
-                let lane = lanes[node] ?? Lane()
-                // Most often there is nothing to do but wait.
-                guard !lane.isBusy, lane.isDue(at: now) || isAwaited || !lane.isWaiting,
-                    pauses[destination].map({ $0.end <= now }) ?? true
-                else { continue }
-                let taken = progress.taken(from: source, by: destination)
-                guard lane.isDue(at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
-                    if mail.hasLetters(for: destination, after: taken ?? 0) { pumpWhenDue(node) }
-                    continue
-                }
-                let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
-                guard left > 0 else { continue }
-                let letters = mail.letters(
-                    for: destination,
-                    after: taken,
-                    limit: Courier.lettersPerBag,
-                    bytes: left,
-                    from: source
-                )
-                requests[node, default: Request()].add(letters, of: mail, to: destination)
+            mail.forEachWaiting { destination, isAwaited in
+                gather(mail, of: source, for: destination, isAwaited: isAwaited, now: now, into: &requests)
             }
         }
         for (node, request) in requests where !request.letters.isEmpty {
@@ -118,6 +103,53 @@ final class Courier {
             }
             send(request, to: node)
         }
+    }
+
+    /// Whether something may be sent to any node that letters go to, or a time be set at which it may.
+    private func isAnyLaneOpen(at now: NIODeadline) -> Bool {
+        if primariesVersion != host.map.version {
+            primariesVersion = host.map.version
+            primaries = Set(host.map.configurations.compactMap(\.primary))
+        }
+        var takesAwaited = false
+        for node in primaries {
+            guard let lane = lanes[node] else { return true }
+            guard !lane.isBusy else { continue }
+            if lane.isDue(at: now) || !lane.isWaiting { return true }
+            takesAwaited = true
+        }
+        return takesAwaited && host.replicas.contains { $0.isServing && $0.partition.outgoingMail.isAwaited }
+    }
+
+    /// Adds what may be sent of one stream to the request to its destination's node.
+    private func gather(
+        _ mail: OutgoingMail,
+        of source: PartitionID,
+        for destination: PartitionID,
+        isAwaited: Bool,
+        now: NIODeadline,
+        into requests: inout [NodeID: Request]
+    ) {
+        guard let node = host.map.primary(of: destination) else { return }
+        let lane = lanes[node] ?? Lane()
+        guard !lane.isBusy, lane.isDue(at: now) || isAwaited || !lane.isWaiting,
+            pauses[destination].map({ $0.end <= now }) ?? true
+        else { return }
+        let taken = progress.taken(from: source, by: destination)
+        guard lane.isDue(at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
+            if mail.hasLetters(for: destination, after: taken ?? 0) { pumpWhenDue(node) }
+            return
+        }
+        let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
+        guard left > 0 else { return }
+        let letters = mail.letters(
+            for: destination,
+            after: taken,
+            limit: Courier.lettersPerBag,
+            bytes: left,
+            from: source
+        )
+        requests[node, default: Request()].add(letters, of: mail, to: destination)
     }
 
     /// Lets letters to a node wait for more of them.
