@@ -191,6 +191,9 @@ def test_admin_ports(shared):
         port = shared.env[f"{name}_ADMIN_PORT"]
         assert get(port, "/healthz") == "ok\n"
         assert get(port, "/readyz") == "ready\n"
+        values = dict(line.split() for line in get(port, "/metrics").splitlines() if line.startswith("rookery_process"))
+        assert 0 < float(values["rookery_process_allocated_bytes"]) < float(values["rookery_process_resident_bytes"])
+        assert float(values["rookery_process_processor_seconds"]) >= 0
     # Gauges of partitions are written by their loops after the first look.
     get(shared.env["NODE1_ADMIN_PORT"], "/metrics")
     node = eventually(lambda: (lambda text: text if "partition_log_applied" in text else None)(
