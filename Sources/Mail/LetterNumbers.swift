@@ -19,6 +19,11 @@ package enum LetterNumbers {
         max(last, min(epoch, largest >> bitsWithinEpoch) << bitsWithinEpoch) + 1
     }
 
+    /// Whether so many letters from the one numbered `first` on can have been written.
+    package static func areLetters(_ first: UInt64, count: Int) -> Bool {
+        first <= largest && UInt64(count) <= largest - first
+    }
+
     /// The number behind which letters go on, where destinations have taken letters that the partition may have lost.
     package static func last(_ last: UInt64, passing receipts: [MailReceipt]) -> UInt64 {
         receipts.reduce(last) { $1.sequence > largest ? $0 : max($0, $1.sequence) }

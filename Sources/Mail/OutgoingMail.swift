@@ -72,16 +72,18 @@ package struct OutgoingMail: Sendable {
         let letter = Waiting(sequence: sequence, record: record ?? sequence, messages: messages)
         var untakenCount = 0
         for destination in destinations {
-            let wasAwaited = streams[destination]?.isAwaited ?? false
+            let wasAwaited = isAwaited(destination)
             if streams[destination, default: Stream()].enqueue(letter) { untakenCount += 1 }
             noteAwaited(destination, before: wasAwaited)
         }
         untaken[letter.record, default: 0] += untakenCount
     }
 
+    private func isAwaited(_ destination: PartitionID) -> Bool { streams[destination]?.isAwaited ?? false }
+
     private mutating func noteAwaited(_ destination: PartitionID, before: Bool) {
-        let isAwaited = streams[destination]?.isAwaited ?? false
-        if isAwaited != before { awaitedStreams += isAwaited ? 1 : -1 }
+        let now = isAwaited(destination)
+        if now != before { awaitedStreams += now ? 1 : -1 }
     }
 
     /// The destinations that have letters waiting.
@@ -181,15 +183,15 @@ package struct OutgoingMail: Sendable {
     package mutating func trim(_ receipts: [MailReceipt]) -> Trimmed {
         var trimmed = Trimmed()
         for receipt in receipts {
-            guard let stream = streams[receipt.partition], receipt.sequence > stream.acknowledged,
-                receipt.sequence <= LetterNumbers.largest
-            else { continue }
-            defer { noteAwaited(receipt.partition, before: stream.isAwaited) }
+            let acknowledged = streams[receipt.partition]?.acknowledged ?? .max
+            guard receipt.sequence > acknowledged, receipt.sequence <= LetterNumbers.largest else { continue }
+            let wasAwaited = isAwaited(receipt.partition)
             for record in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
                 let left = (untaken[record] ?? 1) - 1
                 untaken[record] = left > 0 ? left : nil
                 if left <= 0 { trimmed.records.append(record) }
             }
+            noteAwaited(receipt.partition, before: wasAwaited)
             trimmed.receipts.append(receipt)
         }
         return trimmed

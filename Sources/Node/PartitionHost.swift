@@ -352,7 +352,8 @@ final class PartitionHost {
     func reopen(_ replica: Replica, at page: SnapshotPage) {
         guard let layout = map.layout else { return }
         do throws(PartitionFailure) {
-            let partition = try opener.openStore(of: page.partition, layout, amongst: byID.count)
+            let count = layout.partitions.count { isHere($0) }
+            let partition = try opener.openStore(of: page.partition, layout, amongst: count)
             guard partition.appliedIndex == page.index, partition.lastEpoch == page.indexEpoch else {
                 throw .damaged("a snapshot of entry \(page.index) has entry \(partition.appliedIndex)")
             }

@@ -240,11 +240,11 @@ package final class Partition {
 
     /// Puts what the entry has to tell other partitions into the outbox.
     private func postMail() {
-        let letters = mail.takeAll().map { OutboxRecord.Letter(destinations: $0.destinations, messages: $0.messages) }
-        guard !letters.isEmpty else { return }
-        let first = LetterNumbers.next(after: meta.outboxSequence, in: meta.lastEpoch)
-        outbox.append(letters, from: first, in: transaction)
-        meta.outboxSequence = first + UInt64(letters.count - 1)
+        for letters in mail.takeAll() {
+            let first = LetterNumbers.next(after: meta.outboxSequence, in: meta.lastEpoch)
+            outbox.append(letters, from: first, in: transaction)
+            meta.outboxSequence = first + UInt64(letters.count - 1)
+        }
     }
 
     /// The next letters have larger numbers than what destinations have taken.

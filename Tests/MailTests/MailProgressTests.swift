@@ -27,6 +27,14 @@ import Testing
         #expect(mail.waitingCount == 1)
     }
 
+    @Test func numbersThatNobodyCanHaveWrittenAreTold() {
+        let largest = UInt64.max >> 1
+        let told = [(1, 5), (largest - 5, 5), (largest - 4, 5), (.max, 1), (.max, 0)].map { first, count in
+            LetterNumbers.areLetters(first, count: count)
+        }
+        #expect(told == [true, true, false, false, false])
+    }
+
     @Test func aRecordIsGoneWhenAllOfItsLettersAreTaken() {
         var mail = OutgoingMail()
         mail.append([.authorDeleted(UserID(1))], sequence: 1, to: [destinations[0]], record: 1)

@@ -19,7 +19,7 @@ import Testing
             for destination in some { expected[destination, default: []].append(message(UInt64(number))) }
         }
         var found: [PartitionID: [MailMessage]] = [:]
-        let letters = mail.takeAll()
+        let letters = mail.takeAll().flatMap(\.self)
         for letter in letters {
             for destination in letter.destinations { found[destination, default: []] += letter.messages }
         }
@@ -31,15 +31,15 @@ import Testing
         var mail = EntryMail()
         let (one, other) = (PartitionID(1), PartitionID(2))
         for number in 0..<1_000 { mail.append(message(UInt64(number)), to: [one]) }
-        #expect(mail.takeAll().map(\.messages.count) == [256, 256, 256, 232])
+        #expect(mail.takeAll().map { $0.map(\.messages.count) } == [[256, 256, 256, 232]])
 
         let entries = (0..<800).map { ListEntry(tweet: TweetID(UInt64(800 - $0)), replyTo: nil, arrival: 1) }
         let list = MailMessage.backfill(author: UserID(1), generation: 1, list: SortedList(cap: 800, entries: entries))
         for _ in 0..<100 { mail.append(list, to: [other]) }
-        let letters = mail.takeAll()
-        #expect(letters.count > 1)
-        for letter in letters {
-            #expect(letter.messages.reduce(0) { $0 + $1.size } <= 256 << 10)
+        let records = mail.takeAll()
+        #expect(records.count > 1)
+        for record in records {
+            #expect(!record.isEmpty && record.flatMap(\.messages).reduce(0) { $0 + $1.size } <= 256 << 10)
         }
     }
 }

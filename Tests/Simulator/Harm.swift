@@ -55,8 +55,8 @@ package enum Harm: CaseIterable, Sendable {
         }
     }
 
-    /// Nobody but the new member hears of its admission, through others neither, for long enough that it claims to be primary, while
-    /// the old one has the other members' leases.
+    /// The primary hears of the admission in no way, through others neither, and nothing of the new member, for long enough that that
+    /// one claims to be primary, while the old one has the other members' leases.
     private static func hideAdmission(of learner: NodeID, from primary: NodeID, in simulation: Simulation) {
         let time = UInt64.random(in: 2_000_000...4_000_000, using: &simulation.random)
         let unknowing = simulation.sortedNodes.map(\.id).filter { $0 != learner }

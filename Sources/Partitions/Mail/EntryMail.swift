@@ -14,6 +14,10 @@ package struct EntryMail {
     /// About the most bytes of a letter of more than one message.
     private static let largestLetterBytes = 256 << 10
 
+    /// About the most bytes that are stored together, where it is more than one letter: a record stays until all of its letters
+    /// are taken, and is one piece of a snapshot.
+    private static let largestRecordBytes = 256 << 10
+
     private var letters: [Gathered] = []
     /// The last letter for each destination: a message must not overtake another.
     private var last: [PartitionID: Int] = [:]
@@ -37,13 +41,20 @@ package struct EntryMail {
         letters.append(Gathered(destinations: destinations, messages: [message], bytes: size))
     }
 
-    /// The letters, in order. There are none afterwards.
-    package mutating func takeAll() -> [Gathered] {
-        guard !letters.isEmpty else { return [] }
-        defer {
-            letters.removeAll(keepingCapacity: true)
-            last.removeAll(keepingCapacity: true)
+    /// The letters, in order, those together that are to be stored together. There are none afterwards.
+    package mutating func takeAll() -> [[Gathered]] {
+        var records: [[Gathered]] = []
+        var bytes = Int.max
+        for letter in letters {
+            if bytes > EntryMail.largestRecordBytes - letter.bytes {
+                records.append([])
+                bytes = 0
+            }
+            records[records.count - 1].append(letter)
+            bytes += letter.bytes
         }
-        return letters
+        letters.removeAll(keepingCapacity: true)
+        last.removeAll(keepingCapacity: true)
+        return records
     }
 }

@@ -2,8 +2,8 @@ internal import Mail
 internal import Model
 internal import Store
 
-/// A partition's letters to other partitions as the store keeps them: a record has the letters of one entry, under the number of
-/// the first, and another for each destination how far it was trimmed.
+/// A partition's letters to other partitions as the store keeps them: a record has letters of one entry, all of them unless they
+/// are long, under the number of the first, and another for each destination how far it was trimmed.
 final class Outbox {
     private let keys: Keys
     private(set) var mail = OutgoingMail()
@@ -16,7 +16,11 @@ final class Outbox {
         }
         try database.forEach(prefix: keys.of(.outbox)) { key, value throws(PartitionFailure) in
             let record: OutboxRecord = try decode(value)
-            enqueue(record, from: try Keys.integer(key))
+            let first = try Keys.integer(key)
+            guard LetterNumbers.areLetters(first, count: record.letters.count) else {
+                throw .damaged("an outbox record of letter \(first)")
+            }
+            enqueue(record, from: first)
             return true
         }
     }
@@ -24,8 +28,10 @@ final class Outbox {
     /// Stores letters with the entry that writes them.
     ///
     /// - Parameter first: the number of the first; the others follow.
-    func append(_ letters: [OutboxRecord.Letter], from first: UInt64, in transaction: Transaction) {
-        let record = OutboxRecord(letters: letters)
+    func append(_ letters: [EntryMail.Gathered], from first: UInt64, in transaction: Transaction) {
+        let record = OutboxRecord(
+            letters: letters.map { OutboxRecord.Letter(destinations: $0.destinations, messages: $0.messages) }
+        )
         transaction.putBlindly(keys.of(.outbox, first), record.encoded())
         enqueue(record, from: first)
     }
@@ -48,7 +54,7 @@ final class Outbox {
     }
 }
 
-/// What one entry writes to other partitions, as the outbox stores it.
+/// Letters of one entry, as the outbox stores them.
 struct OutboxRecord: BinaryCodable {
     struct Letter: BinaryCodable {
         fileprivate static let leastSize = 2
