@@ -19,10 +19,13 @@ package struct OutgoingMail: Sendable {
         var waiting: Deque<Waiting> = []
         /// In all letters that wait.
         var waitingMessages = 0
-        var isAwaited: Bool { lastAwaited > acknowledged }
+        var mayBeAwaited: Bool { lastAwaited > acknowledged }
 
+        /// - Parameter awaited: counts the streams that may be awaited.
         /// - Returns: whether the destination has not taken it yet.
-        mutating func enqueue(_ letter: Waiting) -> Bool {
+        mutating func enqueue(_ letter: Waiting, awaited: inout Int) -> Bool {
+            awaited -= mayBeAwaited ? 1 : 0
+            defer { awaited += mayBeAwaited ? 1 : 0 }
             let isUntaken = letter.sequence > acknowledged
             if isUntaken {
                 waiting.append(letter)
@@ -33,8 +36,11 @@ package struct OutgoingMail: Sendable {
             return isUntaken
         }
 
+        /// - Parameter awaited: counts the streams that may be awaited.
         /// - Returns: the records of the letters that were waiting and are taken now.
-        mutating func take(upTo sequence: UInt64) -> [UInt64] {
+        mutating func take(upTo sequence: UInt64, awaited: inout Int) -> [UInt64] {
+            awaited -= mayBeAwaited ? 1 : 0
+            defer { awaited += mayBeAwaited ? 1 : 0 }
             acknowledged = sequence
             lastSequence = max(lastSequence, sequence)
             let taken = waiting.prefix { $0.sequence <= sequence }
@@ -46,6 +52,7 @@ package struct OutgoingMail: Sendable {
     }
 
     private var streams: [PartitionID: Stream] = [:]
+    /// How many of them have a letter that somebody may wait for.
     private var awaitedStreams = 0
     /// For each record, how many letters in it have not been taken, one to several destinations counted for each.
     private var untaken: [UInt64: Int] = [:]
@@ -72,18 +79,10 @@ package struct OutgoingMail: Sendable {
         let letter = Waiting(sequence: sequence, record: record ?? sequence, messages: messages)
         var untakenCount = 0
         for destination in destinations {
-            let wasAwaited = isAwaited(destination)
-            if streams[destination, default: Stream()].enqueue(letter) { untakenCount += 1 }
-            noteAwaited(destination, before: wasAwaited)
+            let isUntaken = streams[destination, default: Stream()].enqueue(letter, awaited: &awaitedStreams)
+            untakenCount += isUntaken ? 1 : 0
         }
         untaken[letter.record, default: 0] += untakenCount
-    }
-
-    private func isAwaited(_ destination: PartitionID) -> Bool { streams[destination]?.isAwaited ?? false }
-
-    private mutating func noteAwaited(_ destination: PartitionID, before: Bool) {
-        let now = isAwaited(destination)
-        if now != before { awaitedStreams += now ? 1 : -1 }
     }
 
     /// The destinations that have letters waiting.
@@ -92,14 +91,14 @@ package struct OutgoingMail: Sendable {
     }
 
     /// Calls `body` with each destination that has letters waiting, and whether somebody may wait for one of them.
-    package func forEachWaiting(_ body: (_ destination: PartitionID, _ isAwaited: Bool) -> Void) {
+    package func forEachWaiting(_ body: (_ destination: PartitionID, _ mayBeAwaited: Bool) -> Void) {
         for index in streams.indices where !streams.values[index].waiting.isEmpty {
-            body(streams.keys[index], streams.values[index].isAwaited)
+            body(streams.keys[index], streams.values[index].mayBeAwaited)
         }
     }
 
-    /// Whether somebody may wait for a letter that waits here.
-    package var isAwaited: Bool { awaitedStreams > 0 }
+    /// Whether somebody may wait for a letter that waits here. That all of them are taken is known when it is trimmed.
+    package var mayBeAwaited: Bool { awaitedStreams > 0 }
 
     /// How many letters no trim has taken away yet, counting one to several destinations several times.
     package var waitingCount: Int { streams.values.reduce(0) { $0 + $1.waiting.count } }
@@ -185,13 +184,12 @@ package struct OutgoingMail: Sendable {
         for receipt in receipts {
             let acknowledged = streams[receipt.partition]?.acknowledged ?? .max
             guard receipt.sequence > acknowledged, receipt.sequence <= LetterNumbers.largest else { continue }
-            let wasAwaited = isAwaited(receipt.partition)
-            for record in streams[receipt.partition]?.take(upTo: receipt.sequence) ?? [] {
+            let records = streams[receipt.partition]?.take(upTo: receipt.sequence, awaited: &awaitedStreams) ?? []
+            for record in records {
                 let left = (untaken[record] ?? 1) - 1
                 untaken[record] = left > 0 ? left : nil
                 if left <= 0 { trimmed.records.append(record) }
             }
-            noteAwaited(receipt.partition, before: wasAwaited)
             trimmed.receipts.append(receipt)
         }
         return trimmed

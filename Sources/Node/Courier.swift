@@ -92,8 +92,8 @@ final class Courier {
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             let mail = replica.partition.outgoingMail
-            mail.forEachWaiting { destination, isAwaited in
-                gather(mail, of: source, for: destination, isAwaited: isAwaited, now: now, into: &requests)
+            mail.forEachWaiting { destination, mayBeAwaited in
+                gather(mail, of: source, for: destination, mayBeAwaited: mayBeAwaited, now: now, into: &requests)
             }
         }
         for (node, request) in requests where !request.letters.isEmpty {
@@ -118,7 +118,7 @@ final class Courier {
             if lane.isDue(at: now) || !lane.isWaiting { return true }
             takesAwaited = true
         }
-        return takesAwaited && host.replicas.contains { $0.isServing && $0.partition.outgoingMail.isAwaited }
+        return takesAwaited && host.replicas.contains { $0.isServing && $0.partition.outgoingMail.mayBeAwaited }
     }
 
     /// Adds what may be sent of one stream to the request to its destination's node.
@@ -126,13 +126,13 @@ final class Courier {
         _ mail: OutgoingMail,
         of source: PartitionID,
         for destination: PartitionID,
-        isAwaited: Bool,
+        mayBeAwaited: Bool,
         now: NIODeadline,
         into requests: inout [NodeID: Request]
     ) {
         guard let node = host.map.primary(of: destination) else { return }
         let lane = lanes[node] ?? Lane()
-        guard !lane.isBusy, lane.isDue(at: now) || isAwaited || !lane.isWaiting,
+        guard !lane.isBusy, lane.isDue(at: now) || mayBeAwaited || !lane.isWaiting,
             pauses[destination].map({ $0.end <= now }) ?? true
         else { return }
         let taken = progress.taken(from: source, by: destination)

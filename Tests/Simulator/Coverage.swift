@@ -7,7 +7,8 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled
-    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, lateClaim, readElsewhere
+    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission, lateClaim,
+        readElsewhere
     case mapRelayed
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
     case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused

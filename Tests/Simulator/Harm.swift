@@ -43,11 +43,11 @@ package enum Harm: CaseIterable, Sendable {
         guard simulation.isHarmful, simulation.random.one(in: 3), let learner = next.secondaries.last,
             let node = simulation.nodes[primary]
         else { return }
-        simulation.coverage.note(.unansweredAdmission)
-        simulation.trace { "FAULT unanswered admission of \(learner)" }
         if simulation.random.one(in: 2) {
             Harm.hideAdmission(of: learner, from: primary, in: simulation)
         } else {
+            simulation.coverage.note(.unansweredAdmission)
+            simulation.trace { "FAULT unanswered admission of \(learner)" }
             let time = UInt64.random(in: 100_000...2_500_000, using: &simulation.random)
             let links: [(Address, Address)] = [(.coordinator, .node(primary)), (.node(primary), .node(learner))]
             Harm.cut(links, for: time * 3 / 2, in: simulation)
@@ -58,6 +58,8 @@ package enum Harm: CaseIterable, Sendable {
     /// The primary hears of the admission in no way, through others neither, and nothing of the new member, for long enough that that
     /// one claims to be primary, while the old one has the other members' leases.
     private static func hideAdmission(of learner: NodeID, from primary: NodeID, in simulation: Simulation) {
+        simulation.coverage.note(.hiddenAdmission)
+        simulation.trace { "FAULT hidden admission of \(learner) from \(primary)" }
         let time = UInt64.random(in: 2_000_000...4_000_000, using: &simulation.random)
         let unknowing = simulation.sortedNodes.map(\.id).filter { $0 != learner }
         let between: [(Address, Address)] = [

@@ -44,9 +44,9 @@ package struct EntryMail {
     /// The letters, in order, those together that are to be stored together. There are none afterwards.
     package mutating func takeAll() -> [[Gathered]] {
         var records: [[Gathered]] = []
-        var bytes = Int.max
+        var bytes = 0
         for letter in letters {
-            if bytes > EntryMail.largestRecordBytes - letter.bytes {
+            if records.isEmpty || bytes + letter.bytes > EntryMail.largestRecordBytes {
                 records.append([])
                 bytes = 0
             }

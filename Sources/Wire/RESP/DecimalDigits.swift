@@ -1,4 +1,4 @@
-/// Numbers as decimal digits, and what RESP puts before and behind them, written in place.
+/// Numbers as decimal digits, with the marks and line ends that RESP has around them, written in place.
 enum DecimalDigits {
     /// The most digits that a number has.
     static let largest = 20
@@ -66,19 +66,10 @@ enum DecimalDigits {
         return position + writeLineEnd(into: bytes, at: position)
     }
 
-    /// Writes `$<length>`, a line end, the text, a line end.
-    ///
-    /// - Returns: how many bytes were written.
-    static func writeBulk(_ text: UnsafeBufferPointer<UInt8>, into bytes: UnsafeMutableRawBufferPointer) -> Int {
-        var position = writeHead(UInt8(ascii: "$"), Int64(text.count), into: bytes)
-        UnsafeMutableRawBufferPointer(rebasing: bytes[position...]).copyMemory(from: UnsafeRawBufferPointer(text))
-        position += text.count
-        return position + writeLineEnd(into: bytes, at: position)
-    }
-
     private static let zero = UInt8(ascii: "0")
 
-    private static func writeLineEnd(into bytes: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
+    /// - Returns: how many bytes were written.
+    static func writeLineEnd(into bytes: UnsafeMutableRawBufferPointer, at position: Int) -> Int {
         bytes[position] = UInt8(ascii: "\r")
         bytes[position + 1] = UInt8(ascii: "\n")
         return 2

@@ -52,7 +52,7 @@ extension ByteBuffer {
         case .error(let text): writeLine("-", text)
         case .integer(let number): writeHead(UInt8(ascii: ":"), number)
         case .bulk(let text): writeBulk(text)
-        case .id(let id): writeIDs([id])
+        case .id(let id): writeID(id)
         case .bytes(let bytes):
             writeHead(UInt8(ascii: "$"), Int64(bytes.count))
             writeBytes(bytes)
@@ -90,7 +90,12 @@ extension ByteBuffer {
         var text = text
         text.withUTF8 { utf8 in
             _ = writeWithUnsafeMutableBytes(minimumWritableBytes: DecimalDigits.largestHead + utf8.count + 2) { bytes in
-                DecimalDigits.writeBulk(utf8, into: bytes)
+                let start = DecimalDigits.writeHead(UInt8(ascii: "$"), Int64(utf8.count), into: bytes)
+                let end = start + utf8.count
+                UnsafeMutableRawBufferPointer(rebasing: bytes[start..<end]).copyMemory(
+                    from: UnsafeRawBufferPointer(utf8)
+                )
+                return end + DecimalDigits.writeLineEnd(into: bytes, at: end)
             }
         }
     }
@@ -116,7 +121,12 @@ extension ByteBuffer {
         writeInteger(UInt16(0x0d0a))
     }
 
-    /// Bulk strings of decimal digits.
+    private mutating func writeID(_ id: UInt64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: DecimalDigits.largestBulk) { bytes in
+            DecimalDigits.writeBulk(id, into: bytes, at: 0)
+        }
+    }
+
     private mutating func writeIDs(_ ids: [UInt64]) {
         writeWithUnsafeMutableBytes(minimumWritableBytes: ids.count * DecimalDigits.largestBulk) { bytes in
             var position = 0
