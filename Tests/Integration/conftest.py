@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parents[2]
+NODES = ("node1", "node2", "node3")
 
 
 _notes = []
@@ -142,6 +144,14 @@ class Cluster:
 
     def metrics(self, name):
         return self._admin(name, "metrics")
+
+    def gauges(self, name, metric):
+        """What a node that runs says of each of its partitions."""
+        try:
+            found = re.findall(rf'^{metric}\{{partition="(\d+)"\}} (\S+)', self.metrics(name), re.MULTILINE)
+        except OSError:
+            return {}
+        return {int(partition): float(value) for partition, value in found}
 
     def log(self, name):
         return (self.directory / f"{name}.log").read_text()
