@@ -51,7 +51,8 @@ final class Courier {
     private static let bytesPerRequest = 4 << 20
     private static let patience = TimeAmount.seconds(5)
     private static let pauseAfterFailure = TimeAmount.milliseconds(20)
-    private static let longestPause = TimeAmount.seconds(1)
+    /// A destination that takes nothing is asked with one letter this often: what waits for it goes soon after it serves again.
+    private static let longestPause = TimeAmount.milliseconds(200)
     /// How long a node is sent nothing that nobody waits for. What gathers meanwhile is one entry of each destination's log:
     /// entries of a few letters would cost their log and store more than the letters.
     private static let interval = TimeAmount.milliseconds(20)
@@ -145,7 +146,7 @@ final class Courier {
         let letters = mail.letters(
             for: destination,
             after: taken,
-            limit: Courier.lettersPerBag,
+            limit: pauses[destination] == nil ? Courier.lettersPerBag : 1,
             bytes: left,
             from: source
         )
