@@ -23,6 +23,8 @@ package struct LogRecord: Hashable, Sendable {
         case committed
         /// What the log holds of the partition counts no longer: a snapshot is about to take its place.
         case forgotten
+        /// The node has no part in the partition any more, and its store has nothing of it.
+        case removed
         /// A note of a kind that this software does not know.
         case unknown
     }
@@ -32,6 +34,7 @@ package struct LogRecord: Hashable, Sendable {
         return switch payload {
         case LogRecord.committedNote: .committed
         case LogRecord.forgottenNote: .forgotten
+        case LogRecord.removedNote: .removed
         default: .unknown
         }
     }
@@ -44,8 +47,13 @@ package struct LogRecord: Hashable, Sendable {
         LogRecord(partition: partition, epoch: 0, index: 0, payload: forgottenNote)
     }
 
+    package static func removed(_ partition: PartitionID) -> LogRecord {
+        LogRecord(partition: partition, epoch: 0, index: 0, payload: removedNote)
+    }
+
     private static let committedNote: [UInt8] = [1]
     private static let forgottenNote: [UInt8] = [2]
+    private static let removedNote: [UInt8] = [3]
 }
 
 /// When an appended record counts as durable.

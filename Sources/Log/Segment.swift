@@ -42,7 +42,7 @@ extension [Segment] {
         for record in records {
             switch record.content {
             case .entry: drop(record.partition, from: record.index, before: end)
-            case .forgotten: drop(record.partition, from: 0, before: end)
+            case .forgotten, .removed: drop(record.partition, from: 0, before: end)
             case .committed, .unknown: break
             }
         }

@@ -45,6 +45,9 @@ final class CatchUp {
         return holds.mapValues(\.index)
     }
 
+    /// Whether a snapshot of a partition is on its way here.
+    func isReceiving(_ partition: PartitionID) -> Bool { receiving[partition] != nil }
+
     /// Gives up snapshots whose senders have given them up.
     func forgetAbandoned(now: NIODeadline) {
         receiving = receiving.filter { $0.value.lastPage + CatchUp.patience > now }

@@ -45,9 +45,18 @@ final class NodeGauges: Sendable {
     }
 
     private static func record(_ replica: Replica) {
+        forEach(of: replica) { $0.record(Int64($1)) }
+    }
+
+    /// A replica is not here any more: nothing is said of it.
+    static func forget(_ replica: Replica) {
+        forEach(of: replica) { gauge, _ in gauge.destroy() }
+    }
+
+    private static func forEach(of replica: Replica, _ body: (Gauge, any BinaryInteger) -> Void) {
         let partition = [("partition", "\(replica.partition.id)")]
         func gauge(_ name: String, _ value: some BinaryInteger) {
-            Gauge(label: name, dimensions: partition).record(Int64(value))
+            body(Gauge(label: name, dimensions: partition), value)
         }
         gauge("partition.log.appended", replica.state.lastIndex)
         gauge("partition.log.durable", replica.state.durableIndex)

@@ -20,6 +20,8 @@ final class PartitionHost {
     private static let ticksPerTrim = 10
     /// How often unread home lists are looked for.
     private static let ticksPerSweep = 250
+    /// How long a closed replica is kept: longer than anything that it asked for may take.
+    private static let retention = TimeAmount.minutes(1)
 
     let eventLoop: any EventLoop
     let clock: WallClock
@@ -99,6 +101,7 @@ final class PartitionHost {
         self.submitted(tickets, result)
     }
     private lazy var catchUp = CatchUp(host: self, resources: resources, links: links)
+    private lazy var disposal = PartitionDisposal(host: self, resources: resources)
     private lazy var post = ReplicaPost(eventLoop: eventLoop, node: node, links: links)
     private lazy var courier = Courier(host: self, logger: logger)
     private(set) lazy var references = References { [queries = PeerQueries(host: self)] parts, deadline, completion in
@@ -173,6 +176,7 @@ final class PartitionHost {
         ticks += 1
         if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
+            disposal.disposeOfClosed(elsewhere)
             for replica in byID.values {
                 replica.noteCommitted()
             }
@@ -187,14 +191,17 @@ final class PartitionHost {
         }
     }
 
+    /// This loop's partitions that are not open because the node has no part in them.
+    private var elsewhere: [PartitionID] {
+        (map.layout?.partitions ?? []).filter { isOurs($0) && byID[$0] == nil && stopped[$0] == nil }
+    }
+
     private func tellOthers() {
         report(
             HostReport(
                 partitions: Array(byID.keys),
                 heldBack: catchUp.heldBack(now: .now()),
-                elsewhere: (map.layout?.partitions ?? []).filter { partition in
-                    isOurs(partition) && byID[partition] == nil && stopped[partition] == nil
-                },
+                elsewhere: elsewhere,
                 unserved: byID.values.count { replica in
                     replica.state.configuration.primary == node && !replica.isServing && replica.failure == nil
                 },
@@ -242,7 +249,19 @@ final class PartitionHost {
         }
         self.map = map
         links.follow(map)
-        let all = layout.partitions.filter { isHere($0) }
+        openPartitions()
+        disposal.disposeOfClosed(elsewhere)
+        for (partition, replica) in byID {
+            tell(replica, whatTheMapSaysOf: partition)
+        }
+        updateWants()
+        tellOthers()
+    }
+
+    /// Opens what the map gives to this node and loop, and is not open yet.
+    func openPartitions() {
+        guard let layout = map.layout, !isEnding else { return }
+        let count = layout.partitions.count { isHere($0) }
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
             guard isHere(partition) else {
                 if opener.forgetLog(of: partition) { feed.append([.forgotten(partition)], of: partition, ticket: nil) }
@@ -250,16 +269,15 @@ final class PartitionHost {
             }
             if let failure = stopped[partition] {
                 partitionStopped(partition, failure)
-            } else if !isEnding {
-                open(partition, layout, amongst: all.count)
+            } else if !disposal.isUnderWay(partition) {
+                open(partition, layout, amongst: count)
             }
         }
-        for (partition, replica) in byID {
-            replica.handle(.learners(map.learners[partition] ?? []))
-            if let configuration = map.configuration(of: partition) { replica.handle(.configured(configuration)) }
-        }
-        updateWants()
-        tellOthers()
+    }
+
+    private func tell(_ replica: Replica, whatTheMapSaysOf partition: PartitionID) {
+        replica.handle(.learners(map.learners[partition] ?? []))
+        if let configuration = map.configuration(of: partition) { replica.handle(.configured(configuration)) }
     }
 
     private func isHere(_ partition: PartitionID) -> Bool {
@@ -269,7 +287,10 @@ final class PartitionHost {
 
     private func open(_ id: PartitionID, _ layout: PartitionLayout, amongst count: Int) {
         do throws(PartitionFailure) {
-            byID[id] = try opener.open(id, layout, factor: map.replicationFactor, amongst: count, for: self)
+            let replica = try opener.open(id, layout, factor: map.replicationFactor, amongst: count, for: self)
+            disposal.noteOpened(id)
+            byID[id] = replica
+            tell(replica, whatTheMapSaysOf: id)
         } catch {
             stopped[id] = error
             partitionStopped(id, error)
@@ -361,6 +382,23 @@ final class PartitionHost {
         } catch {
             replica.stop(error)
         }
+    }
+
+    /// Nobody counts on what a replica has: it is closed, and what there is of it goes. Where that cannot be now, it will be asked
+    /// for again.
+    func discard(_ replica: Replica) {
+        let partition = replica.partition.id
+        guard !isEnding, logRefusal == nil, replica.mayBeDiscarded, !catchUp.isReceiving(partition),
+            let open = byID[partition], open === replica
+        else { return }
+        replica.close()
+        byID[partition] = nil
+        NodeGauges.forget(replica)
+        // Turns of the loop and answers that are on their way may ask for it yet.
+        eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.retention) { withExtendedLifetime(replica) {} }
+        disposal.dispose(of: partition)
+        updateWants()
+        tellOthers()
     }
 
     func beganServing(_ partition: PartitionID, epoch: UInt64) {

@@ -28,7 +28,7 @@ package struct RecoveredLog {
         switch record.content {
         case .entry: try append(record)
         case .committed: committed = max(committed, record.index)
-        case .forgotten: self = RecoveredLog()
+        case .forgotten, .removed: self = RecoveredLog()
         case .unknown: throw .damaged("the log has a note \(record.payload.prefix(8)) of a newer version")
         }
         while let entry = uncommitted.first, entry.index <= max(committed, applied) {

@@ -34,6 +34,8 @@ struct Recovery {
         let cluster = try identity.cluster()
         var partitions: [PartitionID: Recovering] = [:]
         var stopped: [PartitionID: PartitionFailure] = [:]
+        /// Whose last record says that nothing of them is left: what was before it may have been applied again.
+        var removed: Set<PartitionID> = []
         var replayed = 0
         var stagedBytes = 0
         let (writer, recovery) = try LogWriter.open(
@@ -43,14 +45,20 @@ struct Recovery {
             guard let layout = cluster?.layout else {
                 throw .inputOutput("the log holds entries, but the file CLUSTER is missing")
             }
-            if record.content == .forgotten {
-                // Whatever was wrong with what came before counts no longer: a snapshot was about to take its place.
+            if [.forgotten, .removed].contains(record.content) {
+                // Whatever was wrong with what came before counts no longer.
                 let before = partitions.removeValue(forKey: record.partition)
                 if stopped.removeValue(forKey: record.partition) == nil {
                     // What its home lists lack is known now, and not to the next one that is opened.
                     do { try before?.partition.finishReplay() } catch { throw .inputOutput("\(error)") }
                 }
             }
+            // What is written behind that is of a partition that has come back, and the store may be further than it.
+            guard record.content != .removed else {
+                removed.insert(record.partition)
+                return
+            }
+            removed.remove(record.partition)
             guard stopped[record.partition] == nil else { return }
             do throws(PartitionFailure) {
                 // Taken out: taking a record must not copy what waits.
@@ -79,6 +87,9 @@ struct Recovery {
                     stopped[id] = error
                 }
             }
+        }
+        for id in removed {
+            try Partition.erase(id, in: database)
         }
         var logs: [PartitionID: RecoveredLog] = [:]
         for (id, one) in partitions where stopped[id] == nil {

@@ -189,6 +189,7 @@ final class Replica {
             host.readEntries(of: self, from: first, for: follower, epoch: epoch)
         case .sendSnapshot(let follower, let epoch): host.sendSnapshot(of: self, to: follower, epoch: epoch)
         case .deposed: endServing()
+        case .discard: host.discard(self)
         case .stop(let reason): stop(.broken(reason))
         }
     }
@@ -255,6 +256,15 @@ final class Replica {
     func beginInstalling() {
         isInstalling = true
         applier.truncate(behind: 0)
+    }
+
+    /// Whether nothing of this replica is being written.
+    var mayBeDiscarded: Bool { failure == nil && !isInstalling && !applier.isStalled && !isServing }
+
+    /// For good: nothing is taken and nothing written any more.
+    func close() {
+        beginInstalling()
+        comparison.giveUp()
     }
 
     func install(_ partition: Partition) {

@@ -71,8 +71,8 @@ package struct Verification {
                     broken[id] = "there are \(layout.count) partitions"
                     return
                 }
-                // A snapshot was about to take the place of all before.
-                if record.content == .forgotten { broken[id] = nil }
+                // Whatever was wrong with what came before counts no longer.
+                if [.forgotten, .removed].contains(record.content) { broken[id] = nil }
                 guard broken[id] == nil else { return }
                 do throws(PartitionFailure) {
                     var log = logs.removeValue(forKey: id) ?? RecoveredLog()

@@ -49,7 +49,11 @@ package final class PrometheusRegistry: MetricsFactory {
     }
 
     package func destroyCounter(_ handler: any CounterHandler) {}
-    package func destroyRecorder(_ handler: any RecorderHandler) {}
+    package func destroyRecorder(_ handler: any RecorderHandler) {
+        handlers.withLock { handlers in
+            handlers.gauges = handlers.gauges.filter { $0.value !== handler }
+        }
+    }
     package func destroyMeter(_ handler: any MeterHandler) {}
     package func destroyTimer(_ handler: any TimerHandler) {}
 

@@ -58,6 +58,31 @@ extension Partition {
         }
     }
 
+    /// Whether the database has anything of a partition. May read the disk.
+    package static func isStored(_ id: PartitionID, in database: Database) throws(PartitionFailure) -> Bool {
+        do throws(StoreError) {
+            var iterator = database.scan(prefix: Keys.all(of: id))
+            return try iterator.next() != nil
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Takes away all that the database has of a partition, which must not be open. After a crash it may be there again.
+    package static func erase(_ id: PartitionID, in database: Database) throws(PartitionFailure) {
+        do throws(StoreError) {
+            try database.erase(prefix: Keys.all(of: id))
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Takes away all that the database has of a partition, which must not be open, and gives its space back. Blocks.
+    package static func remove(_ id: PartitionID, from database: Database) throws(PartitionFailure) {
+        try replace(id, in: database, withTables: [])
+        database.compact(prefix: Keys.all(of: id))
+    }
+
     /// Whether a snapshot of a partition may have such a key.
     package static func owns(_ key: [UInt8], partition: PartitionID) -> Bool {
         key.count > 2 && key.starts(with: Keys.all(of: partition))

@@ -22,9 +22,7 @@ extension ReplicaState {
             let last =
                 append.previousIndex > log.last
                 ? log.last : max(committed, log.epochs.indexBeforeEpoch(at: append.previousIndex))
-            return effects.append(
-                .send(.mismatch(.init(epoch: configuration.epoch, last: last)), to: sender)
-            )
+            return sayWhereItStands(last, to: sender)
         }
         guard store(append.entries) else { return }
         matched = max(matched, append.previousIndex + LogIndex(append.entries.count))
@@ -76,6 +74,7 @@ extension ReplicaState {
     mutating func acknowledge(now: MonotonicTime) {
         guard let primary = configuration.primary, primary != node, isAwake else { return }
         let durable = min(log.durable, matched)
+        answeredEpoch = configuration.epoch
         effects.append(
             .send(.acknowledge(.init(epoch: configuration.epoch, durable: durable, sentAt: now)), to: primary)
         )
@@ -88,10 +87,27 @@ extension ReplicaState {
         log.restart(behind: index, epoch: epoch)
         committed = index
         matched = index
-        effects.append(.send(.mismatch(.init(epoch: configuration.epoch, last: index)), to: primary))
+        sayWhereItStands(index, to: primary)
+    }
+
+    private mutating func sayWhereItStands(_ last: LogIndex, to primary: NodeID) {
+        answeredEpoch = configuration.epoch
+        effects.append(.send(.mismatch(.init(epoch: configuration.epoch, last: last)), to: primary))
     }
 
     // MARK: Leaving
+
+    /// A node that has no part in a partition any more lets go what it has of it, where others are as many as there should be.
+    mutating func discardIfNobodyCountsOnIt() {
+        guard let firstEpoch, !learners.contains(node),
+            configuration.mayBeDoneWithout(
+                node,
+                since: max(firstEpoch, answeredEpoch),
+                factor: settings.replicationFactor
+            )
+        else { return }
+        effects.append(.discard)
+    }
 
     /// A secondary that ends asks its primary to do without it, as often as it is told the time.
     mutating func sayThatItLeaves() {

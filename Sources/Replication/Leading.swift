@@ -36,6 +36,10 @@ extension ReplicaState {
         leadership.followers = leadership.followers.filter { node, _ in
             configuration.secondaries.contains(node) || learners.contains(node)
         }
+        for node in leadership.followers.keys where !configuration.secondaries.contains(node) {
+            // A learner's word counts in its own epoch only: in the next one it may be no learner, and let go what it has.
+            leadership.followers[node] = Leadership.Follower(from: committed, now: now)
+        }
         for node in leadership.followers.keys {
             // They learn of the epoch by the next message. What is being read for them was asked for in another one.
             leadership.followers[node]?.lastSent = 0

@@ -54,6 +54,8 @@ package struct ReplicaState {
         case sendSnapshot(to: NodeID, epoch: UInt64)
         /// This replica is primary no longer: nobody knows what becomes of entries that are not committed.
         case deposed
+        /// Nobody counts on what this replica has: let it go, and the replica with it.
+        case discard
         /// An invariant of ours is broken: the partition must not go on here.
         case stop(String)
     }
@@ -90,7 +92,9 @@ package struct ReplicaState {
     /// When this replica learnt of its configuration.
     private(set) var configuredAt: MonotonicTime = 0
     /// The first epoch that this run has learnt: an earlier run may have used it.
-    private var firstEpoch: UInt64?
+    private(set) var firstEpoch: UInt64?
+    /// The last epoch whose primary this run has told what it holds.
+    var answeredEpoch: UInt64 = 0
     /// While this is the primary: the nodes that must begin anew before they are members again.
     var odd: [NodeID: Refilling] = [:]
     /// How far behind the primary this secondary is at most.
@@ -291,7 +295,7 @@ package struct ReplicaState {
         guard isAwake else { return }
         repeatProposal(now: now)
         switch role {
-        case .stranger: break
+        case .stranger: discardIfNobodyCountsOnIt()
         case .renewing:
             if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
         case .secondary:
@@ -330,7 +334,8 @@ package struct ReplicaState {
         log.persisted(ticket)
         if case .primary(let leadership) = role {
             advanceCommit(leadership)
-        } else {
+        } else if isMember || answeredEpoch == configuration.epoch {
+            // A primary that has asked nothing is told nothing: it may have nothing to do with this replica any more.
             acknowledge(now: now)
         }
     }

@@ -1,6 +1,8 @@
 /// How a partition's replicas behave; the same on every node of a cluster.
 package struct ReplicationSettings: Hashable, Sendable {
     package var times = ReplicationTimes.standard
+    /// Members that a partition has when nothing is amiss.
+    package let replicationFactor: Int
     /// A configuration is never made smaller than this: the coordinator would refuse.
     package let minimumReplicas: Int
     /// Entries that a primary takes before all members have earlier ones.
@@ -14,6 +16,7 @@ package struct ReplicationSettings: Hashable, Sendable {
 
     /// - Parameter replicationFactor: of the cluster; a majority of it is the least.
     package init(replicationFactor: Int) {
+        self.replicationFactor = replicationFactor
         minimumReplicas = replicationFactor / 2 + 1
     }
 }

@@ -98,15 +98,20 @@ package final class Database: @unchecked Sendable {
         rocksdb_cancel_all_background_work(handle, 1)
     }
 
+    /// Deletes everything under a prefix. It is gone for good once that is flushed.
+    package func erase(prefix: [UInt8]) throws(StoreError) {
+        guard let end = KeyIterator.successor(of: prefix) else { throw .other("a prefix without an end") }
+        let batch = WriteBatch()
+        batch.deleteRange(from: prefix, to: end)
+        try write(batch)
+    }
+
     /// Puts what table files hold in the place of everything under a prefix. Durable once it returns; after a crash before
     /// that, there is the one, nothing, or the other.
     ///
     /// - Parameter paths: files of a `TableWriter` with keys under the prefix; they are moved.
     package func replace(prefix: [UInt8], withTables paths: [String]) throws(StoreError) {
-        guard let end = KeyIterator.successor(of: prefix) else { throw .other("a prefix without an end") }
-        let batch = WriteBatch()
-        batch.deleteRange(from: prefix, to: end)
-        try write(batch)
+        try erase(prefix: prefix)
         // RocksDB 7.8 may put files in front of newer memtables with keys in their range: there must be none.
         try flush()
         guard !paths.isEmpty else { return }
@@ -121,6 +126,25 @@ package final class Database: @unchecked Sendable {
         }
         try Database.check { error in
             rocksdb_ingest_external_file(handle, &copies, copies.count, ingest, error)
+        }
+    }
+
+    /// Gives back the space of what was deleted under a prefix, and waits for that. Other compactions go on.
+    package func compact(prefix: [UInt8]) {
+        guard let end = KeyIterator.successor(of: prefix), let options = rocksdb_compactoptions_create() else { return }
+        defer { rocksdb_compactoptions_destroy(options) }
+        rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
+        prefix.withUnsafeBytes { first in
+            end.withUnsafeBytes { last in
+                rocksdb_compact_range_opt(
+                    handle,
+                    options,
+                    first.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    first.count,
+                    last.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    last.count
+                )
+            }
         }
     }
 

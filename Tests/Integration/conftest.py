@@ -15,7 +15,6 @@ import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = ("node1", "node2", "node3")
 
 
 _notes = []
@@ -66,6 +65,10 @@ class Cluster:
 
     def client(self, protocol=2, **options):
         return redis.Redis(port=self.port, protocol=protocol, decode_responses=True, socket_timeout=30, **options)
+
+    def nodes(self):
+        """The nodes' names."""
+        return sorted(path.stem for path in self.directory.glob("node*.conf"))
 
     def kill(self, *names):
         """Kills processes at the same moment, as a power failure does, and reaps them."""

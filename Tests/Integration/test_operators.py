@@ -9,8 +9,10 @@ import socket
 import threading
 
 import redis
-from conftest import NODES, eventually, pages
+from conftest import eventually, pages
 from test_replication import administer, assert_seen, fill, filled, posting, settled
+
+NODES = ("node1", "node2", "node3")
 
 
 @contextlib.contextmanager

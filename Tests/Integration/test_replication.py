@@ -13,7 +13,7 @@ import time
 
 import pytest
 import redis
-from conftest import NODES, ROOT, error_of, eventually, note, pages
+from conftest import ROOT, error_of, eventually, note, pages
 
 SHORT_LOG = ["log.keep.megabytes=4", "log.segment.megabytes=1", "node.replication.megabytes=1"]
 
@@ -49,7 +49,7 @@ def settled(cluster, client, users):
     def waiting():
         """By partition that is served, how many letters its destinations have not been noted to have taken."""
         found = {}
-        for name in NODES:
+        for name in cluster.nodes():
             serving = cluster.gauges(name, "rookery_partition_serving")
             mail = cluster.gauges(name, "rookery_partition_mail_waiting")
             found |= {partition: mail[partition] for partition, serves in serving.items() if serves}
@@ -349,6 +349,52 @@ def test_a_primary_whose_disk_hangs_is_replaced(own, faults):
     after = settled(cluster, client, users)
     for user in users:
         assert after[user][3] == [tweets[user], *before[user][3]]
+
+
+def test_what_is_elsewhere_is_removed(own):
+    cluster, client, users, before = filled(own(nodes=4, replicas=3, partitions=4, sets=SHORT_LOG), 16, tweets=24_000)
+
+    def listed():
+        return cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")
+
+    def members(partition):
+        return [partition["primary"], *partition["secondaries"]]
+
+    def removed(name):
+        return cluster.log(name).count("partition removed")
+    old = cluster.primaries()[0]
+    new = next(name for name in cluster.nodes() if name not in members(listed()[0]))
+    for source, target in ((old, new), (new, old)):
+        done = administer(cluster, "move", 0, "--from", source, "--to", target)
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: removed(source) == 1)
+        assert 0 not in cluster.gauges(source, "rookery_partition_serving")
+        assert_seen(client, users, before)
+    # What came back with a snapshot is not what the log says was removed.
+    assert "snapshot taken in" in cluster.log(old)
+    cluster.kill(old)
+    cluster.start(old)
+    cluster.await_whole()
+    done = administer(cluster, "lead", 0, old)
+    assert done.returncode == 0 or "leads partition 0 already" in done.stderr, done.stderr
+    assert cluster.primaries()[0] == old
+    assert_seen(client, users, before)
+    # One that was away is done without, and finds out when it is back and the epochs are over that it may have spoken in.
+    had = [partition["partition"] for partition in listed() if "node1" in members(partition)]
+    count = removed("node1")
+    cluster.kill("node1")
+    eventually(lambda: all(len(members(partition)) == 3 and "node1" not in members(partition) for partition in listed()), 60)
+    cluster.start("node1")
+    assert removed("node1") == count
+    for partition in listed():
+        done = administer(cluster, "lead", partition["partition"], partition["secondaries"][0])
+        assert done.returncode == 0, done.stderr
+    eventually(lambda: removed("node1") == count + len(had))
+    cluster.stop("node1")
+    found = subprocess.run([ROOT / ".build" / "release" / "rookery-node", "--config", cluster.directory / "node1.conf", "--verify"],
+                           capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0 and "store: 0 records" in found.stdout, found
+    assert_seen(client, users, before)
 
 
 def test_one_replica_is_not_moved(own):

@@ -62,6 +62,16 @@ import Testing
         #expect(log.epochs?.epoch(at: 40) == 4 && log.epochs?.epoch(at: 41) == 5)
     }
 
+    @Test func whatWasRemovedDoesNotComeBackAndMayBeginAnew() throws {
+        let (_, log) = try Self.read(
+            [Self.entry(1, 7), Self.entry(1, 8), .removed(Self.partition), Self.entry(5, 1), Self.entry(5, 2)],
+            applied: 0,
+            epoch: 0
+        )
+        #expect(log.uncommitted.map(\.index) == [1, 2])
+        #expect(log.epochs?.epoch(at: 2) == 5)
+    }
+
     @Test func theStoreMayBeFurtherThanAReplacedEntry() throws {
         // Entry 2 of epoch 1 was never committed; the store has entry 2 of epoch 2.
         let (_, log) = try Self.read(

@@ -6,7 +6,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case persisted, truncated, committed, deposed
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
-    case logRead, snapshotSent, snapshotInstalled
+    case logRead, snapshotSent, snapshotInstalled, discarded
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission, lateClaim,
         readElsewhere
     case mapRelayed
@@ -56,7 +56,7 @@ package struct Coverage: Sendable {
         case .readEntries: note(.logRead)
         case .sendSnapshot: note(.snapshotSent)
         case .deposed: note(.deposed)
-        case .send, .learn, .askForMap, .stop: break
+        case .send, .learn, .askForMap, .stop, .discard: break
         }
     }
 

@@ -46,4 +46,16 @@ extension SimulatedNode {
         simulation.coverage.note(.snapshotInstalled)
         handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
     }
+
+    /// Lets go what there is of a partition, and begins anew with nothing.
+    func discard(_ partition: PartitionID) {
+        guard !disk.hasFailed else { return }
+        if replicas[partition]?.lastIndex ?? 0 > 0 { simulation.coverage.note(.discarded) }
+        simulation.trace { "\(self.id) lets partition \(partition) go" }
+        replaceAll(of: partition, with: SimulatedMachine())
+        open(partition)
+        guard let configuration = map.configuration(of: partition) else { return }
+        handle(.configured(configuration), in: partition)
+        handle(.learners(map.learners[partition] ?? []), in: partition)
+    }
 }

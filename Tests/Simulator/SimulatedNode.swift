@@ -78,7 +78,7 @@ final class SimulatedNode {
         keepTicking(run)
     }
 
-    private func open(_ partition: PartitionID) {
+    func open(_ partition: PartitionID) {
         let log = disk.log(of: partition)
         let machine = disk.stored(of: partition).reopened()
         machines[partition] = machine
@@ -343,6 +343,7 @@ final class SimulatedNode {
             readEntries(from: first, for: follower, epoch, in: partition)
         case .sendSnapshot(let follower, let epoch): sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
+        case .discard: discard(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
         }
     }

@@ -56,4 +56,25 @@ import Testing
         while try iterator.next() != nil { count += 1 }
         #expect(count == 150)
     }
+
+    @Test func whatIsRemovedGivesItsSpaceBackAndLeavesItsNeighbours() throws {
+        let database = try open()
+        var random = SystemRandomNumberGenerator()
+        for number in 0..<200 {
+            let value = (0..<1_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+            try write(database) { batch in
+                batch.put([1, UInt8(number)], [1])
+                batch.put([2, UInt8(number)], value)
+                batch.put([3, UInt8(number)], [3])
+            }
+        }
+        try database.flush()
+        #expect(try #require(database.property("rocksdb.total-sst-files-size")) > 200_000)
+        try database.replace(prefix: [2], withTables: [])
+        database.compact(prefix: [2])
+        #expect(try #require(database.property("rocksdb.total-sst-files-size")) < 20_000)
+        var left = database.scan(prefix: [2])
+        #expect(try left.next() == nil)
+        #expect(try database.value(for: [1, 199]) == [1] && database.value(for: [3, 0]) == [3])
+    }
 }

@@ -1,0 +1,143 @@
+import Model
+import Placement
+import Replication
+import Testing
+
+/// When a replica whose node has no part in its partition any more lets go what it has.
+@Suite struct DiscardingTests {
+    private static let (primary, second, third, own) = (NodeID(1), NodeID(2), NodeID(3), NodeID(4))
+    private static let now: MonotonicTime = 10_000_000
+
+    private static func configuration(_ epoch: UInt64, _ nodes: NodeID...) -> PartitionMap.Configuration {
+        PartitionMap.Configuration(epoch: epoch, primary: nodes.first, secondaries: Array(nodes.dropFirst()))
+    }
+
+    private let leases = LeaseTable(times: .standard, run: 1, now: 0)
+    private var replica = ReplicaState(
+        node: own,
+        partition: PartitionID(0),
+        settings: ReplicationSettings(replicationFactor: 3),
+        log: EpochTable(startingBehind: 5, epoch: 2),
+        committed: 5
+    )
+
+    @discardableResult
+    private mutating func tell(_ event: ReplicaState.Event) -> [ReplicaState.Effect] {
+        replica.handle(event, now: Self.now, leases: leases)
+    }
+
+    private mutating func hear(_ configuration: PartitionMap.Configuration, previous: LogIndex = 5) {
+        let append = ReplicaMessage.Append(
+            configuration: configuration,
+            previousIndex: previous,
+            previousEpoch: 2,
+            committed: 5,
+            entries: []
+        )
+        tell(.received(.append(append), from: Self.primary))
+    }
+
+    private var discards: Bool {
+        var copy = self
+        return copy.tell(.tick) == [.discard]
+    }
+
+    @Test func aFormerMemberLetsGoWhenTheOthersAreComplete() {
+        var test = self
+        test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.own)))
+        #expect(!test.discards, "it is a member")
+        test.tell(.configured(Self.configuration(4, Self.primary, Self.second)))
+        #expect(!test.discards, "what it has may save filling it again")
+        test.tell(.configured(Self.configuration(5, Self.primary, Self.second, Self.third)))
+        #expect(test.discards)
+    }
+
+    @Test func aLearnerKeepsWhatItHas() {
+        var test = self
+        test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.own)))
+        test.tell(.configured(Self.configuration(5, Self.primary, Self.second, Self.third)))
+        test.tell(.learners([Self.own]))
+        #expect(!test.discards)
+        test.tell(.learners([]))
+        #expect(test.discards)
+    }
+
+    @Test func nobodyLetsGoInAnEpochInWhichItHasToldThePrimaryWhatItHolds() {
+        for previous: LogIndex in [5, 9] {
+            var test = self
+            test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.own)))
+            let later = Self.configuration(5, Self.primary, Self.second, Self.third)
+            test.tell(.configured(later))
+            // Answered with an acknowledgement, or with how far it is.
+            test.hear(later, previous: previous)
+            #expect(!test.discards, "an admission may count on it")
+            test.tell(.configured(Self.configuration(6, Self.second, Self.primary, Self.third)))
+            #expect(test.discards)
+        }
+    }
+
+    @Test func whatAnEarlierRunHasSaidIsWaitedForToo() {
+        var test = self
+        test.tell(.configured(Self.configuration(4, Self.primary, Self.second, Self.third)))
+        #expect(!test.discards)
+        test.tell(.configured(Self.configuration(5, Self.second, Self.primary, Self.third)))
+        #expect(test.discards)
+    }
+
+    @Test func theOnlyCopyIsKept() {
+        var test = self
+        test.replica = ReplicaState(
+            node: Self.own,
+            partition: PartitionID(0),
+            settings: ReplicationSettings(replicationFactor: 1),
+            log: EpochTable(startingBehind: 5, epoch: 2),
+            committed: 5
+        )
+        test.tell(.configured(Self.configuration(3, Self.own)))
+        test.tell(.configured(Self.configuration(4, Self.primary)))
+        #expect(!test.discards)
+    }
+
+    @Test func aFormerMemberTellsANewPrimaryNothingUnasked() {
+        var test = self
+        let member = Self.configuration(3, Self.primary, Self.second, Self.own)
+        test.tell(.configured(member))
+        let append = ReplicaMessage.Append(
+            configuration: member,
+            previousIndex: 5,
+            previousEpoch: 2,
+            committed: 5,
+            entries: [ReplicatedEntry(epoch: 3, index: 6, payload: [1])]
+        )
+        test.tell(.received(.append(append), from: Self.primary))
+        test.tell(.configured(Self.configuration(5, Self.primary, Self.second, Self.third)))
+        #expect(test.tell(.persisted(1)).isEmpty)
+        #expect(test.discards)
+    }
+
+    @Test func aPrimaryForgetsWhatLearnersHeldInEarlierEpochs() {
+        var test = self
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: PartitionID(0),
+            settings: ReplicationSettings(replicationFactor: 3),
+            log: EpochTable(),
+            committed: 0
+        )
+        test.tell(.configured(Self.configuration(1, Self.primary, Self.second)))
+        test.tell(.configured(Self.configuration(2, Self.primary, Self.second)))
+        test.tell(.persisted(1))
+        test.tell(.received(.acknowledge(.init(epoch: 2, durable: 1)), from: Self.second))
+        test.tell(.learners([Self.own]))
+        test.tell(.tick)
+        test.tell(.received(.acknowledge(.init(epoch: 2, durable: 1)), from: Self.own))
+        test.tell(.configured(Self.configuration(3, Self.primary, Self.second)))
+        test.tell(.submitted([[1]]))
+        test.tell(.persisted(2))
+        // Begun with the next look; then commits need the learner, who has to say again what it holds.
+        test.tell(.received(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second))
+        #expect(test.replica.committed == 2)
+        let effects = test.tell(.tick)
+        #expect(!effects.contains { if case .propose = $0 { true } else { false } })
+    }
+}
