@@ -23,7 +23,8 @@ package struct LogRecord: Hashable, Sendable {
         case committed
         /// What the log holds of the partition counts no longer: a snapshot is about to take its place.
         case forgotten
-        /// The node has no part in the partition any more, and its store has nothing of it.
+        /// The node has no part in the partition any more: where no record of it follows, the store has nothing of it, or
+        /// must be made to.
         case removed
         /// A note of a kind that this software does not know.
         case unknown

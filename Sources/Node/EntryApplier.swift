@@ -88,7 +88,7 @@ final class EntryApplier {
         replica.caughtUp()
     }
 
-    private var mayApply: Bool { replica.failure == nil && !replica.isInstalling && !isStalled }
+    private var mayApply: Bool { replica.failure == nil && !replica.isInstalling && !replica.isClosed && !isStalled }
 
     private var urgency: LoopTurns.Urgency {
         if replica.isPrimary { return .awaited }
@@ -172,7 +172,7 @@ final class EntryApplier {
 
     /// Tries again to write what the store had no space for.
     private func resumeStalled() {
-        guard replica.failure == nil, !replica.isInstalling, isStalled else { return }
+        guard replica.failure == nil, !replica.isInstalling, !replica.isClosed, isStalled else { return }
         isStalled = false
         guard commitStaged() else { return }
         host.storeIsFull(nil, for: replica.partition.id)

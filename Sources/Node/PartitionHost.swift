@@ -20,8 +20,9 @@ final class PartitionHost {
     private static let ticksPerTrim = 10
     /// How often unread home lists are looked for.
     private static let ticksPerSweep = 250
-    /// How long a closed replica is kept: longer than anything that it asked for may take.
-    private static let retention = TimeAmount.minutes(1)
+    /// How many ticks a closed replica is kept, a minute's: longer than anything that it asked for may take. Ticks, not time:
+    /// a loop that stood still has as many turns to run as before.
+    private static let ticksOfRetention = 3_000
 
     let eventLoop: any EventLoop
     let clock: WallClock
@@ -53,6 +54,10 @@ final class PartitionHost {
     private var isEnding = false
     private var areWantsStale = false
     private var ticks = 0
+    /// Replicas that are closed, until turns of the loop and answers that are on their way do not ask for them any more.
+    private var closed: [(replica: Replica, untilTick: Int)] = []
+    /// Partitions of which nothing is here.
+    private var absent: Set<PartitionID> = []
 
     /// - Parameters:
     ///   - loop: which of the node's loops it is.
@@ -176,7 +181,7 @@ final class PartitionHost {
         ticks += 1
         if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
-            disposal.disposeOfClosed(elsewhere)
+            closed.removeAll { $0.untilTick <= ticks }
             for replica in byID.values {
                 replica.noteCommitted()
             }
@@ -193,7 +198,9 @@ final class PartitionHost {
 
     /// This loop's partitions that are not open because the node has no part in them.
     private var elsewhere: [PartitionID] {
-        (map.layout?.partitions ?? []).filter { isOurs($0) && byID[$0] == nil && stopped[$0] == nil }
+        (map.layout?.partitions ?? []).filter {
+            isOurs($0) && byID[$0] == nil && stopped[$0] == nil && disposal.underWay != $0
+        }
     }
 
     private func tellOthers() {
@@ -250,7 +257,6 @@ final class PartitionHost {
         self.map = map
         links.follow(map)
         openPartitions()
-        disposal.disposeOfClosed(elsewhere)
         for (partition, replica) in byID {
             tell(replica, whatTheMapSaysOf: partition)
         }
@@ -258,21 +264,27 @@ final class PartitionHost {
         tellOthers()
     }
 
-    /// Opens what the map gives to this node and loop, and is not open yet.
-    func openPartitions() {
+    /// Opens what the map gives to this node and loop, and what there is here of others: nothing of it is thrown away before the
+    /// protocol says that nobody counts on it.
+    private func openPartitions() {
         guard let layout = map.layout, !isEnding else { return }
         let count = layout.partitions.count { isHere($0) }
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
-            guard isHere(partition) else {
-                if opener.forgetLog(of: partition) { feed.append([.forgotten(partition)], of: partition, ticket: nil) }
-                continue
-            }
+            guard isHere(partition) || isLeft(partition), partition != disposal.underWay else { continue }
             if let failure = stopped[partition] {
-                partitionStopped(partition, failure)
-            } else if !disposal.isUnderWay(partition) {
+                if isHere(partition) { partitionStopped(partition, failure) }
+            } else {
                 open(partition, layout, amongst: count)
             }
         }
+    }
+
+    /// Whether an earlier run, or part in the partition, has left something of it.
+    private func isLeft(_ partition: PartitionID) -> Bool {
+        if absent.contains(partition) { return false }
+        if stopped[partition] != nil || opener.isStored(partition) { return true }
+        absent.insert(partition)
+        return false
     }
 
     private func tell(_ replica: Replica, whatTheMapSaysOf partition: PartitionID) {
@@ -288,7 +300,7 @@ final class PartitionHost {
     private func open(_ id: PartitionID, _ layout: PartitionLayout, amongst count: Int) {
         do throws(PartitionFailure) {
             let replica = try opener.open(id, layout, factor: map.replicationFactor, amongst: count, for: self)
-            disposal.noteOpened(id)
+            absent.remove(id)
             byID[id] = replica
             tell(replica, whatTheMapSaysOf: id)
         } catch {
@@ -388,16 +400,30 @@ final class PartitionHost {
     /// for again.
     func discard(_ replica: Replica) {
         let partition = replica.partition.id
-        guard !isEnding, logRefusal == nil, replica.mayBeDiscarded, !catchUp.isReceiving(partition),
+        guard !isEnding, !disposal.isBusy, log.failure == nil, replica.mayBeClosed, !catchUp.isReceiving(partition),
             let open = byID[partition], open === replica
         else { return }
         replica.close()
         byID[partition] = nil
+        closed.append((replica, untilTick: ticks + PartitionHost.ticksOfRetention))
         NodeGauges.forget(replica)
-        // Turns of the loop and answers that are on their way may ask for it yet.
-        eventLoop.assumeIsolated().scheduleTask(in: PartitionHost.retention) { withExtendedLifetime(replica) {} }
-        disposal.dispose(of: partition)
+        disposal.dispose(of: partition) { self.noteDisposal(of: partition, $0) }
         updateWants()
+        tellOthers()
+    }
+
+    private func noteDisposal(of partition: PartitionID, _ result: Result<Void, any Error>) {
+        switch result {
+        case .success:
+            absent.insert(partition)
+            logger.notice("partition removed", metadata: ["partition": "\(partition)"])
+        case .failure(let error):
+            // The log says that it is gone, so nothing may be added to it before the next start makes it true.
+            stopped[partition] = .broken("it was to be removed, and could not be: \(error)")
+            guard !isEnding else { return }
+            logger.error("partition not removed", metadata: ["partition": "\(partition)", "error": "\(error)"])
+        }
+        openPartitions()
         tellOthers()
     }
 

@@ -18,12 +18,10 @@ final class PartitionOpener {
     /// The epoch of the last entry that the log was found to have of each partition, whatever became of it.
     let logEpochs: [PartitionID: UInt64]
 
-    /// The node has no part in a partition: what nothing says was committed counts no longer.
-    ///
-    /// - Returns: whether the log has to be told so, lest a later start finds a part of it.
-    func forgetLog(of partition: PartitionID) -> Bool {
-        guard let log = logs.removeValue(forKey: partition) else { return false }
-        return !log.uncommitted.isEmpty
+    /// Whether the store or the log has anything of a partition. Where that cannot be read, opening it will say so.
+    func isStored(_ partition: PartitionID) -> Bool {
+        if logs[partition] != nil { return true }
+        return (try? Partition.isStored(partition, in: resources.database)) ?? true
     }
 
     /// - Parameter count: the partitions that share the node's memory.

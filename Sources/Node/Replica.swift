@@ -37,6 +37,8 @@ final class Replica {
     /// What the coordinator has said while a snapshot was being installed.
     private var held: [ReplicaState.Event] = []
     private(set) var failure: PartitionFailure?
+    /// Whether the node has no part in the partition any more.
+    private(set) var isClosed = false
 
     init(
         partition: Partition,
@@ -88,7 +90,7 @@ final class Replica {
     var isServing: Bool { servingSince != nil }
 
     /// Whether caches may be written to the store.
-    var mayWriteLists: Bool { failure == nil && !isInstalling }
+    var mayWriteLists: Bool { failure == nil && !isInstalling && !isClosed }
 
     var unavailability: Refusal? {
         failure.map { .unavailable("partition \(partition.id) has stopped: \($0)") }
@@ -129,6 +131,7 @@ final class Replica {
 
     /// Lets the state machine take an event, and carries out what it decides.
     func handle(_ event: ReplicaState.Event) {
+        guard !isClosed else { return }
         if isInstalling {
             switch event {
             case .configured, .learners:
@@ -258,12 +261,12 @@ final class Replica {
         applier.truncate(behind: 0)
     }
 
-    /// Whether nothing of this replica is being written.
-    var mayBeDiscarded: Bool { failure == nil && !isInstalling && !applier.isStalled && !isServing }
+    var mayBeClosed: Bool { failure == nil && !isInstalling && !isServing }
 
     /// For good: nothing is taken and nothing written any more.
     func close() {
-        beginInstalling()
+        isClosed = true
+        requests.abandon(applier.giveUp(), .notServed)
         comparison.giveUp()
     }
 
@@ -370,7 +373,7 @@ final class Replica {
     }
 
     func stop(_ error: PartitionFailure) {
-        guard failure == nil else { return }
+        guard failure == nil, !isClosed else { return }
         isInstalling = false
         failure = error
         host.partitionStopped(partition.id, error)

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Reference: prometheus.io, "Exposition formats", text format 0.0.4.
 package final class PrometheusRegistry: MetricsFactory {
-    private struct Key: Hashable {
+    fileprivate struct Key: Hashable {
         let name: String
         let labels: String
     }
@@ -50,9 +50,8 @@ package final class PrometheusRegistry: MetricsFactory {
 
     package func destroyCounter(_ handler: any CounterHandler) {}
     package func destroyRecorder(_ handler: any RecorderHandler) {
-        handlers.withLock { handlers in
-            handlers.gauges = handlers.gauges.filter { $0.value !== handler }
-        }
+        guard let gauge = handler as? PrometheusGauge else { return }
+        handlers.withLock { $0.gauges[gauge.key] = nil }
     }
     package func destroyMeter(_ handler: any MeterHandler) {}
     package func destroyTimer(_ handler: any TimerHandler) {}
@@ -62,7 +61,7 @@ package final class PrometheusRegistry: MetricsFactory {
         return handlers.withLock { handlers in
             handlers.gauges[key]
                 ?? {
-                    let gauge = PrometheusGauge()
+                    let gauge = PrometheusGauge(key: key)
                     handlers.gauges[key] = gauge
                     return gauge
                 }()
@@ -137,7 +136,10 @@ private final class PrometheusCounter: CounterHandler {
 
 /// A value as it is now.
 private final class PrometheusGauge: RecorderHandler, MeterHandler {
+    let key: PrometheusRegistry.Key
     private let bits = Atomic<UInt64>(0)
+
+    init(key: PrometheusRegistry.Key) { self.key = key }
 
     var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 

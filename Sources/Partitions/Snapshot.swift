@@ -77,9 +77,13 @@ extension Partition {
         }
     }
 
-    /// Takes away all that the database has of a partition, which must not be open, and gives its space back. Blocks.
+    /// The same, for good. Blocks.
     package static func remove(_ id: PartitionID, from database: Database) throws(PartitionFailure) {
         try replace(id, in: database, withTables: [])
+    }
+
+    /// Gives the space back of what was taken away. Blocks, for as long as a compaction of the partition takes.
+    package static func reclaim(_ id: PartitionID, in database: Database) {
         database.compact(prefix: Keys.all(of: id))
     }
 

@@ -18,6 +18,12 @@ public struct PartitionMap: Hashable, Sendable {
         /// The primary, where there is one, and the secondaries.
         public var replicas: [NodeID] { (primary.map { [$0] } ?? []) + secondaries }
 
+        /// Whether the partition has as many copies as it should elsewhere. What there is of one with a single replica may be the only
+        /// copy, whatever the map says.
+        public func isComplete(without node: NodeID, factor: Int) -> Bool {
+            factor > 1 && replicas.count >= factor && !replicas.contains(node)
+        }
+
         /// The next configuration, with these replicas, the first being the primary.
         public func next(_ replicas: [NodeID]) -> Configuration {
             Configuration(epoch: epoch + 1, primary: replicas.first, secondaries: Array(replicas.dropFirst()))

@@ -97,19 +97,19 @@ extension ReplicaState {
 
     // MARK: Leaving
 
-    /// A node that has no part in a partition any more lets go what it has of it, where others are as many as there should be.
-    mutating func discardIfNobodyCountsOnIt() {
+    /// A node that has no part in a partition any more lets go what it has of it, when nobody can count on that any more: not in an
+    /// epoch in which it may have told the primary what it holds, so it asks for another one.
+    mutating func letGo(now: MonotonicTime) {
         guard let firstEpoch, !learners.contains(node),
-            configuration.mayBeDoneWithout(
-                node,
-                since: max(firstEpoch, answeredEpoch),
-                factor: settings.replicationFactor
-            )
+            configuration.isComplete(without: node, factor: settings.replicationFactor)
         else { return }
-        effects.append(.discard)
+        if configuration.epoch > max(firstEpoch, answeredEpoch) { return effects.append(.discard) }
+        guard log.last > 0, now >= askedAt + settings.times.acknowledgement else { return }
+        askedAt = now
+        sayThatItLeaves()
     }
 
-    /// A secondary that ends asks its primary to do without it, as often as it is told the time.
+    /// Asks the primary to do without this replica.
     mutating func sayThatItLeaves() {
         guard let primary = configuration.primary else { return }
         effects.append(.send(.leaving(epoch: configuration.epoch), to: primary))

@@ -27,9 +27,8 @@ extension ReplicaState {
     mutating func continueLeading(_ leadership: Leadership, now: MonotonicTime) {
         var leadership = leadership
         leadership.servesUntil = 0
-        if let admission = leadership.admission, configuration.secondaries.contains(admission.learner) {
-            leadership.admission = nil
-        }
+        // Whom it was about to take in is a member, or was asked for in an epoch that is over.
+        leadership.admission = nil
         for node in configuration.secondaries where leadership.followers[node] == nil {
             leadership.followers[node] = Leadership.Follower(from: committed, now: now)
         }
@@ -359,6 +358,12 @@ extension ReplicaState {
     }
 
     // MARK: Handing over
+
+    /// A node that has no part in the partition any more keeps what it has until an epoch begins in which it has told nobody of it.
+    mutating func beginNextEpoch(for stranger: NodeID, now: MonotonicTime, leases: LeaseTable) {
+        guard mayWrite(now: now, leases: leases), proposal == nil, !learners.contains(stranger) else { return }
+        propose(.renewal, configuration.replicas, now: now)
+    }
 
     /// A secondary is about to end.
     mutating func noteLeaving(_ node: NodeID, now: MonotonicTime) {

@@ -95,6 +95,8 @@ package struct ReplicaState {
     private(set) var firstEpoch: UInt64?
     /// The last epoch whose primary this run has told what it holds.
     var answeredEpoch: UInt64 = 0
+    /// When it last asked to be done without.
+    var askedAt: MonotonicTime = 0
     /// While this is the primary: the nodes that must begin anew before they are members again.
     var odd: [NodeID: Refilling] = [:]
     /// How far behind the primary this secondary is at most.
@@ -295,7 +297,7 @@ package struct ReplicaState {
         guard isAwake else { return }
         repeatProposal(now: now)
         switch role {
-        case .stranger: discardIfNobodyCountsOnIt()
+        case .stranger: letGo(now: now)
         case .renewing:
             if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
         case .secondary:
@@ -319,7 +321,13 @@ package struct ReplicaState {
         case .stale(let epoch):
             if epoch > configuration.epoch { effects.append(.askForMap) }
         case .resigned(let epoch): takeResignation(of: epoch, from: sender, now: now)
-        case .leaving(let epoch): if isOfThisEpoch(epoch) { noteLeaving(sender, now: now) }
+        case .leaving(let epoch):
+            guard isOfThisEpoch(epoch) else { break }
+            if configuration.replicas.contains(sender) {
+                noteLeaving(sender, now: now)
+            } else {
+                beginNextEpoch(for: sender, now: now, leases: leases)
+            }
         }
     }
 

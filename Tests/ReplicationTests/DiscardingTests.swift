@@ -12,7 +12,7 @@ import Testing
         PartitionMap.Configuration(epoch: epoch, primary: nodes.first, secondaries: Array(nodes.dropFirst()))
     }
 
-    private let leases = LeaseTable(times: .standard, run: 1, now: 0)
+    private var leases = LeaseTable(times: .standard, run: 1, now: 0)
     private var replica = ReplicaState(
         node: own,
         partition: PartitionID(0),
@@ -79,9 +79,35 @@ import Testing
     @Test func whatAnEarlierRunHasSaidIsWaitedForToo() {
         var test = self
         test.tell(.configured(Self.configuration(4, Self.primary, Self.second, Self.third)))
-        #expect(!test.discards)
+        // It asks for another epoch, now and then.
+        #expect(test.tell(.tick) == [.send(.leaving(epoch: 4), to: Self.primary)])
+        #expect(test.tell(.tick).isEmpty)
         test.tell(.configured(Self.configuration(5, Self.second, Self.primary, Self.third)))
         #expect(test.discards)
+    }
+
+    @Test func aPrimaryBeginsAnEpochForAFormerMember() {
+        var test = self
+        test.leases = LeaseTable(times: .standard, run: 1, now: 0)
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: PartitionID(0),
+            settings: ReplicationSettings(replicationFactor: 1),
+            log: EpochTable(),
+            committed: 0
+        )
+        test.tell(.configured(Self.configuration(1, Self.primary)))
+        test.tell(.configured(Self.configuration(2, Self.primary)))
+        test.tell(.persisted(1))
+        let next = Self.configuration(3, Self.primary)
+        test.tell(.learners([Self.own]))
+        #expect(test.tell(.received(.leaving(epoch: 2), from: Self.own)).isEmpty, "it is a learner")
+        test.tell(.learners([]))
+        #expect(test.tell(.received(.leaving(epoch: 1), from: Self.own)).isEmpty, "of an epoch that is over")
+        #expect(test.tell(.received(.leaving(epoch: 2), from: Self.own)) == [.propose(next, .renewal)])
+        #expect(test.tell(.received(.leaving(epoch: 2), from: Self.own)).isEmpty, "it is asked for already")
+        test.tell(.configured(next))
+        #expect(test.replica.isPrimary && test.replica.beginning == 1, "it goes on")
     }
 
     @Test func theOnlyCopyIsKept() {

@@ -47,15 +47,20 @@ extension SimulatedNode {
         handle(.installed(index: machine.applied, epoch: machine.lastEpoch), in: partition)
     }
 
-    /// Lets go what there is of a partition, and begins anew with nothing.
+    /// Lets go what there is of a partition, and begins anew with nothing a little later.
     func discard(_ partition: PartitionID) {
         guard !disk.hasFailed else { return }
         if replicas[partition]?.lastIndex ?? 0 > 0 { simulation.coverage.note(.discarded) }
         simulation.trace { "\(self.id) lets partition \(partition) go" }
-        replaceAll(of: partition, with: SimulatedMachine())
-        open(partition)
-        guard let configuration = map.configuration(of: partition) else { return }
-        handle(.configured(configuration), in: partition)
-        handle(.learners(map.learners[partition] ?? []), in: partition)
+        close(partition)
+        whenAwake(after: UInt64.random(in: 100...100_000, using: &simulation.random), run) {
+            guard !self.disk.hasFailed else { return }
+            self.replaceAll(of: partition, with: SimulatedMachine())
+            self.discarded.insert(partition)
+            self.open(partition)
+            guard let configuration = self.map.configuration(of: partition) else { return }
+            self.handle(.learners(self.map.learners[partition] ?? []), in: partition)
+            self.handle(.configured(configuration), in: partition)
+        }
     }
 }

@@ -42,6 +42,8 @@ final class SimulatedNode {
     private(set) var leases: LeaseTable
     private(set) var replicas: [PartitionID: ReplicaState] = [:]
     private(set) var machines: [PartitionID: SimulatedMachine] = [:]
+    /// What it has let go, and not been a member of since.
+    var discarded: Set<PartitionID> = []
     private var unapplied: [PartitionID: [LogIndex: ReplicatedEntry]] = [:]
     private var waiting: [PartitionID: [LogIndex: Waiting]] = [:]
     private var tickets: [(write: UInt64, partition: PartitionID, ticket: UInt64)] = []
@@ -94,6 +96,12 @@ final class SimulatedNode {
             log: log,
             committed: machine.applied
         )
+    }
+
+    /// Until it is opened again, the node takes no part in a partition.
+    func close(_ partition: PartitionID) {
+        replicas[partition] = nil
+        machines[partition] = nil
     }
 
     func crash() {
@@ -328,6 +336,7 @@ final class SimulatedNode {
         case .commit(let index): apply(upTo: index, in: partition)
         case .learn(let configuration):
             if configuration.primary == id { simulation.coverage.note(.epochBegun) }
+            if configuration.replicas.contains(id) { discarded.remove(partition) }
             simulation.trace { "\(self.id) learns partition \(partition) \(configuration)" }
             leases.learn(configuration, of: partition)
         case .propose(let configuration, let reason):
@@ -427,8 +436,9 @@ final class SimulatedNode {
             simulation.checker.noteApplied(entry, machine.hash, effects, in: partition, by: id)
             if let waiting = waiting[partition]?.removeValue(forKey: entry.index) {
                 simulation.checker.noteAcknowledged(entry.index, in: partition, now: simulation.now)
-                let members = replicas[partition]?.configuration.replicas ?? []
-                simulation.checkDurability(of: entry, in: partition, members: members)
+                if let configuration = replicas[partition]?.configuration {
+                    simulation.checkDurability(of: entry, in: partition, configuration)
+                }
                 finish(waiting, machine, effects.result, in: partition)
             }
         }

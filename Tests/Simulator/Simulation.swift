@@ -148,8 +148,17 @@ package final class Simulation {
     }
 
     /// What a primary acknowledges, every member of its configuration holds durably: it survives the crash of all, and
-    /// the loss of all disks but one.
-    func checkDurability(of entry: ReplicatedEntry, in partition: PartitionID, members: [NodeID]) {
+    /// the loss of all disks but one. Where another epoch has begun, its members do, and of the primary's those that have not
+    /// let go since.
+    func checkDurability(
+        of entry: ReplicatedEntry,
+        in partition: PartitionID,
+        _ configuration: PartitionMap.Configuration
+    ) {
+        var members = configuration.replicas
+        if let present = coordinator.map.configuration(of: partition), present.epoch > configuration.epoch {
+            members = present.replicas + members.filter { nodes[$0]?.discarded.contains(partition) != true }
+        }
         // A disk that was lost meanwhile counts: it is one of those that may be.
         let holders = (nodes.values + retired).filter { $0.disk.holds(entry, in: partition) }.map(\.id)
         guard let other = members.first(where: { !holders.contains($0) }) else { return }
