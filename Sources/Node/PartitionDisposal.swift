@@ -11,6 +11,10 @@ internal import Store
 ///
 /// Confined to its host's event loop; the store is written on threads that may block.
 final class PartitionDisposal {
+    private static let pauseAfterFailure = TimeAmount.seconds(10)
+    /// The space of less comes back with the compactions that there are anyway: one for it alone rewrites what lies beside it.
+    private static let bytesWorthCompacting: UInt64 = 64 << 20
+
     private unowned let host: PartitionHost
     private let resources: NodeResources
     /// What is being taken away, and must not be opened before that is done.
@@ -37,13 +41,26 @@ final class PartitionDisposal {
         }
     }
 
+    /// Until it is done: the log says already that it is, and nothing may be added to the partition before.
     private func erase(_ partition: PartitionID, _ completion: @escaping (Result<Void, any Error>) -> Void) {
         let database = resources.database
         resources.threads.runIfActive(eventLoop: host.eventLoop) {
             try Partition.remove(partition, from: database)
         }.assumeIsolated().whenComplete { result in
-            if case .success = result { self.compact(partition) }
-            self.end(result, completion)
+            switch result {
+            case .success(let bytes):
+                if bytes >= PartitionDisposal.bytesWorthCompacting { self.compact(partition) }
+                self.end(.success(()), completion)
+            case .failure(let error):
+                guard !self.host.isEnding else { return }
+                self.resources.logger.error(
+                    "a partition that is elsewhere cannot be removed: it is tried again",
+                    metadata: ["partition": "\(partition)", "error": "\(error)"]
+                )
+                self.host.eventLoop.assumeIsolated().scheduleTask(in: PartitionDisposal.pauseAfterFailure) {
+                    self.erase(partition, completion)
+                }
+            }
         }
     }
 
@@ -55,6 +72,7 @@ final class PartitionDisposal {
     /// Gives the space back, on a thread of its own: it may take long, and snapshots wait for the others. A node that ends ends
     /// compactions too, and the next one's take the rest.
     private func compact(_ partition: PartitionID) {
+        guard !host.isEnding else { return }
         isCompacting = true
         let database = resources.database
         let bound = NIOLoopBound(self, eventLoop: host.eventLoop)

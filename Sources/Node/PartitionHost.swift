@@ -51,7 +51,7 @@ final class PartitionHost {
     private var byID: [PartitionID: Replica] = [:]
     private var isLogFailureNoted = false
     private var isLeaving = false
-    private var isEnding = false
+    private(set) var isEnding = false
     private var areWantsStale = false
     private var ticks = 0
     /// Replicas that are closed, until turns of the loop and answers that are on their way do not ask for them any more.
@@ -268,7 +268,7 @@ final class PartitionHost {
     /// protocol says that nobody counts on it.
     private func openPartitions() {
         guard let layout = map.layout, !isEnding else { return }
-        let count = layout.partitions.count { isHere($0) }
+        let count = largestShare(of: layout)
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
             guard isHere(partition) || isLeft(partition), partition != disposal.underWay else { continue }
             if let failure = stopped[partition] {
@@ -277,6 +277,14 @@ final class PartitionHost {
                 open(partition, layout, amongst: count)
             }
         }
+    }
+
+    /// How many partitions share the node's memory: what the map gives it, or would if all nodes had as many. A node that comes
+    /// back has what it has opened before the map names it again.
+    private func largestShare(of layout: PartitionLayout) -> Int {
+        let copies = Int(layout.count) * map.replicationFactor
+        let members = max(1, map.members.count)
+        return max(layout.partitions.count { isHere($0) }, min(Int(layout.count), (copies + members - 1) / members))
     }
 
     /// Whether an earlier run, or part in the partition, has left something of it.
@@ -305,7 +313,8 @@ final class PartitionHost {
             tell(replica, whatTheMapSaysOf: id)
         } catch {
             stopped[id] = error
-            partitionStopped(id, error)
+            // What is only left here is in nobody's way.
+            if isHere(id) { partitionStopped(id, error) } else { leftoverStopped(id, error) }
         }
     }
 
@@ -385,8 +394,7 @@ final class PartitionHost {
     func reopen(_ replica: Replica, at page: SnapshotPage) {
         guard let layout = map.layout else { return }
         do throws(PartitionFailure) {
-            let count = layout.partitions.count { isHere($0) }
-            let partition = try opener.openStore(of: page.partition, layout, amongst: count)
+            let partition = try opener.openStore(of: page.partition, layout, amongst: largestShare(of: layout))
             guard partition.appliedIndex == page.index, partition.lastEpoch == page.indexEpoch else {
                 throw .damaged("a snapshot of entry \(page.index) has entry \(partition.appliedIndex)")
             }
@@ -418,10 +426,8 @@ final class PartitionHost {
             absent.insert(partition)
             logger.notice("partition removed", metadata: ["partition": "\(partition)"])
         case .failure(let error):
-            // The log says that it is gone, so nothing may be added to it before the next start makes it true.
+            // The log takes nothing more.
             stopped[partition] = .broken("it was to be removed, and could not be: \(error)")
-            guard !isEnding else { return }
-            logger.error("partition not removed", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }
         openPartitions()
         tellOthers()

@@ -30,6 +30,14 @@ extension PartitionHost {
         resources.logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
     }
 
+    /// What the node has of a partition that is elsewhere cannot be read: it stays where it is.
+    func leftoverStopped(_ id: PartitionID, _ error: PartitionFailure) {
+        resources.logger.error(
+            "what is left of a partition cannot be opened",
+            metadata: ["partition": "\(id)", "error": "\(error)"]
+        )
+    }
+
     /// Another replica of a partition that this node leads has not the same as this one: an alarm, and no problem of this
     /// node's.
     ///

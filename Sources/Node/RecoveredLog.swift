@@ -26,7 +26,7 @@ package struct RecoveredLog {
         apply: (ReplicatedEntry) throws(PartitionFailure) -> Void
     ) throws(PartitionFailure) {
         switch record.content {
-        case .entry: try append(record)
+        case .entry: try append(record, applied: applied)
         case .committed: committed = max(committed, record.index)
         case .forgotten, .removed: self = RecoveredLog()
         case .unknown: throw .damaged("the log has a note \(record.payload.prefix(8)) of a newer version")
@@ -37,9 +37,15 @@ package struct RecoveredLog {
         }
     }
 
-    private mutating func append(_ record: LogRecord) throws(PartitionFailure) {
+    private mutating func append(_ record: LogRecord, applied: LogIndex) throws(PartitionFailure) {
         guard (1..<LogIndex(Int64.max)).contains(record.index) else {
             throw .damaged("the log has entry \(record.index)")
+        }
+        // A partition that was removed and taught again from its beginning: what was applied again of its earlier life can be further
+        // than the log was when it went on from there.
+        if let last = epochs?.last, record.index > last + 1, record.index <= applied + 1 {
+            epochs = nil
+            uncommitted = []
         }
         if var table = epochs {
             guard record.index <= table.last + 1 else {

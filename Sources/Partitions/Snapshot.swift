@@ -78,8 +78,12 @@ extension Partition {
     }
 
     /// The same, for good. Blocks.
-    package static func remove(_ id: PartitionID, from database: Database) throws(PartitionFailure) {
+    ///
+    /// - Returns: about how many bytes of files it took.
+    package static func remove(_ id: PartitionID, from database: Database) throws(PartitionFailure) -> UInt64 {
+        let bytes = database.approximateBytes(prefix: Keys.all(of: id))
         try replace(id, in: database, withTables: [])
+        return bytes
     }
 
     /// Gives the space back of what was taken away. Blocks, for as long as a compaction of the partition takes.

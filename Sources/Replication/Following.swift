@@ -102,7 +102,13 @@ extension ReplicaState {
     mutating func letGo(now: MonotonicTime) {
         guard let firstEpoch, !learners.contains(node),
             configuration.isComplete(without: node, factor: settings.replicationFactor)
-        else { return }
+        else {
+            dispensableSince = nil
+            return
+        }
+        let since = dispensableSince ?? now
+        dispensableSince = since
+        guard now >= since + settings.times.patienceWithDispensable else { return }
         if configuration.epoch > max(firstEpoch, answeredEpoch) { return effects.append(.discard) }
         guard log.last > 0, now >= askedAt + settings.times.acknowledgement else { return }
         askedAt = now

@@ -357,13 +357,16 @@ extension ReplicaState {
         role = .primary(leadership)
     }
 
-    // MARK: Handing over
-
     /// A node that has no part in the partition any more keeps what it has until an epoch begins in which it has told nobody of it.
     mutating func beginNextEpoch(for stranger: NodeID, now: MonotonicTime, leases: LeaseTable) {
-        guard mayWrite(now: now, leases: leases), proposal == nil, !learners.contains(stranger) else { return }
+        // A snapshot on its way is of this epoch.
+        guard mayWrite(now: now, leases: leases), proposal == nil, !learners.contains(stranger),
+            case .primary(let leadership) = role, !leadership.followers.values.contains(where: \.isReceivingSnapshot)
+        else { return }
         propose(.renewal, configuration.replicas, now: now)
     }
+
+    // MARK: Handing over
 
     /// A secondary is about to end.
     mutating func noteLeaving(_ node: NodeID, now: MonotonicTime) {

@@ -95,6 +95,8 @@ package struct ReplicaState {
     private(set) var firstEpoch: UInt64?
     /// The last epoch whose primary this run has told what it holds.
     var answeredEpoch: UInt64 = 0
+    /// Since when others have all the places that there are: one that was not heard of for a moment is named again soon.
+    var dispensableSince: MonotonicTime?
     /// When it last asked to be done without.
     var askedAt: MonotonicTime = 0
     /// While this is the primary: the nodes that must begin anew before they are members again.

@@ -19,6 +19,9 @@ public struct ReplicationTimes: Hashable, Sendable {
     /// How far behind, at most, a secondary is that answers reads which need not see the newest.
     public var staleness: MonotonicTime { lease }
 
+    /// How long a replica that nobody lacks is kept: its node may only not have been heard of for a moment.
+    public var patienceWithDispensable: MonotonicTime { 3 * acknowledgement }
+
     public static let standard = ReplicationTimes(
         beacon: 200_000,
         lease: 1_000_000,

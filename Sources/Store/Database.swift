@@ -148,6 +148,24 @@ package final class Database: @unchecked Sendable {
         }
     }
 
+    /// About how many bytes of files hold what is under a prefix.
+    package func approximateBytes(prefix: [UInt8]) -> UInt64 {
+        guard let end = KeyIterator.successor(of: prefix) else { return 0 }
+        var bytes: UInt64 = 0
+        prefix.withUnsafeBytes { first in
+            end.withUnsafeBytes { last in
+                var start = first.baseAddress?.assumingMemoryBound(to: CChar.self)
+                var limit = last.baseAddress?.assumingMemoryBound(to: CChar.self)
+                var (startLength, limitLength) = (first.count, last.count)
+                var error: UnsafeMutablePointer<CChar>?
+                rocksdb_approximate_sizes(handle, 1, &start, &startLength, &limit, &limitLength, &bytes, &error)
+                // Not worth more than not knowing.
+                if let error { rocksdb_free(error) }
+            }
+        }
+        return bytes
+    }
+
     /// Walks the keys that begin with `prefix`, in order.
     package func scan(prefix: [UInt8]) -> KeyIterator {
         KeyIterator(database: self, handle: handle, prefix: prefix)

@@ -72,6 +72,19 @@ import Testing
         #expect(log.epochs?.epoch(at: 2) == 5)
     }
 
+    @Test func aSecondLifeMayGoOnWhereTheFirstWas() throws {
+        let records = [
+            Self.entry(1, 1), Self.entry(1, 2), Self.entry(1, 3), .committed(Self.partition, upTo: 3),
+            .removed(Self.partition), Self.entry(1, 1), Self.entry(2, 4),
+        ]
+        let (_, log) = try Self.read(records, applied: 3, epoch: 1)
+        #expect(log.uncommitted.map(\.index) == [4])
+        #expect(log.epochs?.last == 4 && log.epochs?.epoch(at: 4) == 2)
+        #expect(throws: PartitionFailure.self) {
+            try Self.read([Self.entry(1, 1), Self.entry(2, 4)], applied: 1, epoch: 1)
+        }
+    }
+
     @Test func theStoreMayBeFurtherThanAReplacedEntry() throws {
         // Entry 2 of epoch 1 was never committed; the store has entry 2 of epoch 2.
         let (_, log) = try Self.read(
