@@ -277,18 +277,6 @@ final class HostGroup: Sendable {
     }
 }
 
-/// What a loop says of its partitions, for other threads.
-struct HostReport: Sendable {
-    let partitions: [PartitionID]
-    /// By partition, the entry behind which a follower that is sent a snapshot will need the log.
-    let heldBack: [PartitionID: LogIndex]
-    let elsewhere: [PartitionID]
-    /// How many are this node's to serve, and are not served yet.
-    let unserved: Int
-    let waitingLetters: UInt64
-    let unappliedEntries: UInt64
-}
-
 /// Collects a known number of values from any threads, then hands them out in order.
 private final class Gather<Value: Sendable>: Sendable {
     private struct State {

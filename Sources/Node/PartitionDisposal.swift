@@ -11,6 +11,9 @@ internal import Store
 ///
 /// Confined to its host's event loop; the store is written on threads that may block.
 final class PartitionDisposal {
+    /// How many ticks of the host a closed replica is kept, a minute's: longer than anything that it asked for may take. Ticks, not
+    /// time: a loop that stood still has as many turns to run as before.
+    private static let ticksOfRetention = 300
     private static let pauseAfterFailure = TimeAmount.seconds(10)
     /// The space of less comes back with the compactions that there are anyway: one for it alone rewrites what lies beside it.
     private static let bytesWorthCompacting: UInt64 = 64 << 20
@@ -20,6 +23,9 @@ final class PartitionDisposal {
     /// What is being taken away, and must not be opened before that is done.
     private(set) var underWay: PartitionID?
     private var isCompacting = false
+    /// Replicas that are closed, until turns of the loop and answers that are on their way do not ask for them any more.
+    private var closed: [(replica: Replica, untilTick: Int)] = []
+    private var ticks = 0
 
     init(host: PartitionHost, resources: NodeResources) {
         self.host = host
@@ -28,10 +34,18 @@ final class PartitionDisposal {
 
     var isBusy: Bool { underWay != nil || isCompacting }
 
-    /// Takes away what there is of a closed partition; not to be called while `isBusy`.
+    /// To be called five times a second.
+    func noteTick() {
+        ticks += 1
+        closed.removeAll { $0.untilTick <= ticks }
+    }
+
+    /// Takes away what there is of a closed replica's partition; not to be called while `isBusy`.
     ///
     /// The log is told first, and durably: were only the store's part gone, a restart would find a log that begins in the middle.
-    func dispose(of partition: PartitionID, completion: @escaping (Result<Void, any Error>) -> Void) {
+    func dispose(of replica: Replica, completion: @escaping (Result<Void, any Error>) -> Void) {
+        let partition = replica.partition.id
+        closed.append((replica, untilTick: ticks + PartitionDisposal.ticksOfRetention))
         underWay = partition
         host.append([.removed(partition)], of: partition) { result in
             if case .failure(let error) = result { return self.end(.failure(error), completion) }
@@ -49,6 +63,10 @@ final class PartitionDisposal {
         }.assumeIsolated().whenComplete { result in
             switch result {
             case .success(let bytes):
+                self.resources.logger.notice(
+                    "partition removed",
+                    metadata: ["partition": "\(partition)", "bytes": "\(bytes)"]
+                )
                 if bytes >= PartitionDisposal.bytesWorthCompacting { self.compact(partition) }
                 self.end(.success(()), completion)
             case .failure(let error):

@@ -20,9 +20,6 @@ final class PartitionHost {
     private static let ticksPerTrim = 10
     /// How often unread home lists are looked for.
     private static let ticksPerSweep = 250
-    /// How many ticks a closed replica is kept, a minute's: longer than anything that it asked for may take. Ticks, not time:
-    /// a loop that stood still has as many turns to run as before.
-    private static let ticksOfRetention = 3_000
 
     let eventLoop: any EventLoop
     let clock: WallClock
@@ -54,10 +51,6 @@ final class PartitionHost {
     private(set) var isEnding = false
     private var areWantsStale = false
     private var ticks = 0
-    /// Replicas that are closed, until turns of the loop and answers that are on their way do not ask for them any more.
-    private var closed: [(replica: Replica, untilTick: Int)] = []
-    /// Partitions of which nothing is here.
-    private var absent: Set<PartitionID> = []
 
     /// - Parameters:
     ///   - loop: which of the node's loops it is.
@@ -181,7 +174,7 @@ final class PartitionHost {
         ticks += 1
         if ticks % PartitionHost.ticksPerTrim == 0 {
             courier.trim(from: 1)
-            closed.removeAll { $0.untilTick <= ticks }
+            disposal.noteTick()
             for replica in byID.values {
                 replica.noteCommitted()
             }
@@ -192,7 +185,7 @@ final class PartitionHost {
             for replica in byID.values {
                 replica.comparison.begin()
             }
-            dropUnreadHomeLists()
+            dropUnreadHomeLists(startedAt: startedAt)
         }
     }
 
@@ -204,45 +197,7 @@ final class PartitionHost {
     }
 
     private func tellOthers() {
-        report(
-            HostReport(
-                partitions: Array(byID.keys),
-                heldBack: catchUp.heldBack(now: .now()),
-                elsewhere: elsewhere,
-                unserved: byID.values.count { replica in
-                    replica.state.configuration.primary == node && !replica.isServing && replica.failure == nil
-                },
-                waitingLetters: byID.values.reduce(0) { sum, replica in
-                    sum + (replica.isServing ? UInt64(replica.partition.outgoingMail.waitingCount) : 0)
-                },
-                unappliedEntries: byID.values.reduce(0) { $0 + UInt64($1.applier.backlog) }
-            )
-        )
-    }
-
-    private func dropUnreadHomeLists() {
-        let now = clock.now() / 1000
-        guard now > settings.idleMilliseconds else { return }
-        for replica in byID.values where replica.mayWriteLists {
-            do throws(PartitionFailure) {
-                _ = try replica.partition.dropUnreadHomeLists(
-                    since: now - settings.idleMilliseconds,
-                    startedAt: startedAt
-                )
-            } catch {
-                logger.error(
-                    "home lists cannot be dropped",
-                    metadata: ["partition": "\(replica.partition.id)", "error": "\(error)"]
-                )
-            }
-        }
-    }
-
-    /// Begins to write the tails of all home lists to the store; they are written when the log's segments may go.
-    func drainTails() {
-        for replica in byID.values {
-            replica.tails.begin()
-        }
+        report(HostReport(of: self, elsewhere: elsewhere, heldBack: catchUp.heldBack(now: .now())))
     }
 
     // MARK: The map
@@ -268,31 +223,17 @@ final class PartitionHost {
     /// protocol says that nobody counts on it.
     private func openPartitions() {
         guard let layout = map.layout, !isEnding else { return }
-        let count = largestShare(of: layout)
+        let count = map.largestShare(of: node)
         for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
-            guard isHere(partition) || isLeft(partition), partition != disposal.underWay else { continue }
+            guard isHere(partition) || stopped[partition] != nil || opener.isLeft(partition),
+                partition != disposal.underWay
+            else { continue }
             if let failure = stopped[partition] {
                 if isHere(partition) { partitionStopped(partition, failure) }
             } else {
                 open(partition, layout, amongst: count)
             }
         }
-    }
-
-    /// How many partitions share the node's memory: what the map gives it, or would if all nodes had as many. A node that comes
-    /// back has what it has opened before the map names it again.
-    private func largestShare(of layout: PartitionLayout) -> Int {
-        let copies = Int(layout.count) * map.replicationFactor
-        let members = max(1, map.members.count)
-        return max(layout.partitions.count { isHere($0) }, min(Int(layout.count), (copies + members - 1) / members))
-    }
-
-    /// Whether an earlier run, or part in the partition, has left something of it.
-    private func isLeft(_ partition: PartitionID) -> Bool {
-        if absent.contains(partition) { return false }
-        if stopped[partition] != nil || opener.isStored(partition) { return true }
-        absent.insert(partition)
-        return false
     }
 
     private func tell(_ replica: Replica, whatTheMapSaysOf partition: PartitionID) {
@@ -308,7 +249,6 @@ final class PartitionHost {
     private func open(_ id: PartitionID, _ layout: PartitionLayout, amongst count: Int) {
         do throws(PartitionFailure) {
             let replica = try opener.open(id, layout, factor: map.replicationFactor, amongst: count, for: self)
-            absent.remove(id)
             byID[id] = replica
             tell(replica, whatTheMapSaysOf: id)
         } catch {
@@ -394,7 +334,7 @@ final class PartitionHost {
     func reopen(_ replica: Replica, at page: SnapshotPage) {
         guard let layout = map.layout else { return }
         do throws(PartitionFailure) {
-            let partition = try opener.openStore(of: page.partition, layout, amongst: largestShare(of: layout))
+            let partition = try opener.openStore(of: page.partition, layout, amongst: map.largestShare(of: node))
             guard partition.appliedIndex == page.index, partition.lastEpoch == page.indexEpoch else {
                 throw .damaged("a snapshot of entry \(page.index) has entry \(partition.appliedIndex)")
             }
@@ -413,21 +353,17 @@ final class PartitionHost {
         else { return }
         replica.close()
         byID[partition] = nil
-        closed.append((replica, untilTick: ticks + PartitionHost.ticksOfRetention))
         NodeGauges.forget(replica)
-        disposal.dispose(of: partition) { self.noteDisposal(of: partition, $0) }
+        disposal.dispose(of: replica) { self.noteDisposal(of: partition, $0) }
         updateWants()
         tellOthers()
     }
 
     private func noteDisposal(of partition: PartitionID, _ result: Result<Void, any Error>) {
-        switch result {
-        case .success:
-            absent.insert(partition)
-            logger.notice("partition removed", metadata: ["partition": "\(partition)"])
-        case .failure(let error):
-            // The log takes nothing more.
+        if case .failure(let error) = result {
             stopped[partition] = .broken("it was to be removed, and could not be: \(error)")
+        } else {
+            opener.noteRemoved(partition)
         }
         openPartitions()
         tellOthers()

@@ -8,6 +8,8 @@ final class PartitionOpener {
     private let resources: NodeResources
     /// What the log was found to hold of partitions that have not been opened.
     private var logs: [PartitionID: RecoveredLog]
+    /// Partitions that are closed and of which nothing is here.
+    private var absent: Set<PartitionID> = []
 
     init(resources: NodeResources, logs: [PartitionID: RecoveredLog]) {
         self.resources = resources
@@ -18,11 +20,16 @@ final class PartitionOpener {
     /// The epoch of the last entry that the log was found to have of each partition, whatever became of it.
     let logEpochs: [PartitionID: UInt64]
 
-    /// Whether the store or the log has anything of a partition. Where that cannot be read, opening it will say so.
-    func isStored(_ partition: PartitionID) -> Bool {
+    /// Whether an earlier run, or part in the partition, has left something of it. Where that cannot be read, opening it will say so.
+    func isLeft(_ partition: PartitionID) -> Bool {
+        if absent.contains(partition) { return false }
         if logs[partition] != nil { return true }
-        return (try? Partition.isStored(partition, in: resources.database)) ?? true
+        let isStored = (try? Partition.isStored(partition, in: resources.database)) ?? true
+        if !isStored { absent.insert(partition) }
+        return isStored
     }
+
+    func noteRemoved(_ partition: PartitionID) { absent.insert(partition) }
 
     /// - Parameter count: the partitions that share the node's memory.
     func open(
@@ -32,6 +39,7 @@ final class PartitionOpener {
         amongst count: Int,
         for host: PartitionHost
     ) throws(PartitionFailure) -> Replica {
+        absent.remove(id)
         let partition = try openStore(of: id, layout, amongst: count)
         var log = logs.removeValue(forKey: id) ?? RecoveredLog()
         try log.finish(applied: partition.appliedIndex, epoch: partition.lastEpoch)

@@ -85,6 +85,17 @@ public struct PartitionMap: Hashable, Sendable {
         zip(configurations, other.configurations).contains { $0.0.epoch > $0.1.epoch }
     }
 
+    /// How many partitions share a node's memory: those that the map gives it, or that it would have if all nodes had as many. One that
+    /// comes back opens what it has before the map names it again.
+    public func largestShare(of node: NodeID) -> Int {
+        let copies = configurations.count * replicationFactor
+        let nodes = max(1, members.count)
+        let given = configurations.enumerated().count { index, configuration in
+            configuration.replicas.contains(node) || learners[PartitionID(UInt16(index))]?.contains(node) == true
+        }
+        return max(given, min(configurations.count, (copies + nodes - 1) / nodes))
+    }
+
     /// The partitions whose primary a node is.
     public func partitions(of node: NodeID) -> [PartitionID] {
         configurations.indices.filter { configurations[$0].primary == node }.map { PartitionID(UInt16($0)) }
