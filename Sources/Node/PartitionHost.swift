@@ -211,10 +211,10 @@ final class PartitionHost {
         }
         self.map = map
         links.follow(map)
-        openPartitions()
         for (partition, replica) in byID {
             tell(replica, whatTheMapSaysOf: partition)
         }
+        openPartitions()
         updateWants()
         tellOthers()
     }
@@ -224,13 +224,11 @@ final class PartitionHost {
     private func openPartitions() {
         guard let layout = map.layout, !isEnding else { return }
         let count = map.largestShare(of: node)
-        for partition in layout.partitions where isOurs(partition) && byID[partition] == nil {
-            guard isHere(partition) || stopped[partition] != nil || opener.isLeft(partition),
-                partition != disposal.underWay
-            else { continue }
+        for partition in layout.partitions
+        where isOurs(partition) && byID[partition] == nil && disposal.underWay != partition {
             if let failure = stopped[partition] {
                 if isHere(partition) { partitionStopped(partition, failure) }
-            } else {
+            } else if isHere(partition) || opener.isLeft(partition) {
                 open(partition, layout, amongst: count)
             }
         }

@@ -261,6 +261,7 @@ final class Replica {
         applier.truncate(behind: 0)
     }
 
+    /// Whether nothing is waited for here that closing would lose: one that has stopped is looked at by an operator first.
     var mayBeClosed: Bool { failure == nil && !isInstalling && !isServing }
 
     /// For good: nothing is taken and nothing written any more.

@@ -45,52 +45,6 @@ extension Partition {
         )
     }
 
-    /// Puts a snapshot in the place of everything that the database has of a partition, which must not be open. Blocks.
-    package static func replace(
-        _ id: PartitionID,
-        in database: Database,
-        withTables paths: [String]
-    ) throws(PartitionFailure) {
-        do throws(StoreError) {
-            try database.replace(prefix: Keys.all(of: id), withTables: paths)
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    /// Whether the database has anything of a partition. May read the disk.
-    package static func isStored(_ id: PartitionID, in database: Database) throws(PartitionFailure) -> Bool {
-        do throws(StoreError) {
-            var iterator = database.scan(prefix: Keys.all(of: id))
-            return try iterator.next() != nil
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    /// Takes away all that the database has of a partition, which must not be open. After a crash it may be there again.
-    package static func erase(_ id: PartitionID, in database: Database) throws(PartitionFailure) {
-        do throws(StoreError) {
-            try database.erase(prefix: Keys.all(of: id))
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    /// The same, for good. Blocks.
-    ///
-    /// - Returns: about how many bytes of files it took.
-    package static func remove(_ id: PartitionID, from database: Database) throws(PartitionFailure) -> UInt64 {
-        let bytes = database.approximateBytes(prefix: Keys.all(of: id))
-        try replace(id, in: database, withTables: [])
-        return bytes
-    }
-
-    /// Gives the space back of what was taken away. Blocks, for as long as a compaction of the partition takes.
-    package static func reclaim(_ id: PartitionID, in database: Database) {
-        database.compact(prefix: Keys.all(of: id))
-    }
-
     /// Whether a snapshot of a partition may have such a key.
     package static func owns(_ key: [UInt8], partition: PartitionID) -> Bool {
         key.count > 2 && key.starts(with: Keys.all(of: partition))

@@ -11,7 +11,8 @@ public enum ReplicaMessage: Hashable, Sendable {
     case stale(epoch: UInt64)
     /// The sender was the primary and has stopped serving, for good in this epoch: the next one need not wait for leases.
     case resigned(epoch: UInt64)
-    /// The sender, a secondary, is about to end: it is to be left out before it is missed.
+    /// The sender is to be done without: a secondary is about to end, and is left out before it is missed; one that has no part in the
+    /// partition any more asks for an epoch in which nobody counts on it.
     case leaving(epoch: UInt64)
 
     /// Entries from the primary; without entries, a sign of how far the log is committed.

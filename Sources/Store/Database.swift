@@ -131,39 +131,40 @@ package final class Database: @unchecked Sendable {
 
     /// Gives back the space of what was deleted under a prefix, and waits for that. Other compactions go on.
     package func compact(prefix: [UInt8]) {
-        guard let end = KeyIterator.successor(of: prefix), let options = rocksdb_compactoptions_create() else { return }
+        guard let options = rocksdb_compactoptions_create() else { return }
         defer { rocksdb_compactoptions_destroy(options) }
         rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
-        prefix.withUnsafeBytes { first in
-            end.withUnsafeBytes { last in
-                rocksdb_compact_range_opt(
-                    handle,
-                    options,
-                    first.baseAddress?.assumingMemoryBound(to: CChar.self),
-                    first.count,
-                    last.baseAddress?.assumingMemoryBound(to: CChar.self),
-                    last.count
-                )
-            }
+        Database.withRange(of: prefix) { first, last in
+            rocksdb_compact_range_opt(handle, options, first.baseAddress, first.count, last.baseAddress, last.count)
         }
     }
 
-    /// About how many bytes of files hold what is under a prefix.
+    /// About how many bytes of files hold what is under a prefix; 0 where that is not known.
     package func approximateBytes(prefix: [UInt8]) -> UInt64 {
-        guard let end = KeyIterator.successor(of: prefix) else { return 0 }
         var bytes: UInt64 = 0
-        prefix.withUnsafeBytes { first in
-            end.withUnsafeBytes { last in
-                var start = first.baseAddress?.assumingMemoryBound(to: CChar.self)
-                var limit = last.baseAddress?.assumingMemoryBound(to: CChar.self)
-                var (startLength, limitLength) = (first.count, last.count)
-                var error: UnsafeMutablePointer<CChar>?
-                rocksdb_approximate_sizes(handle, 1, &start, &startLength, &limit, &limitLength, &bytes, &error)
-                // Not worth more than not knowing.
-                if let error { rocksdb_free(error) }
-            }
+        Database.withRange(of: prefix) { first, last in
+            var (start, startLength, limit, limitLength) = (
+                first.baseAddress, first.count, last.baseAddress, last.count
+            )
+            var message: UnsafeMutablePointer<CChar>?
+            rocksdb_approximate_sizes(handle, 1, &start, &startLength, &limit, &limitLength, &bytes, &message)
+            if let message { rocksdb_free(message) }
         }
         return bytes
+    }
+
+    /// Lets `body` read the first key under a prefix and the first behind all of them, as the C interface takes them. Not called for
+    /// a prefix without an end.
+    private static func withRange(
+        of prefix: [UInt8],
+        _ body: (_ first: UnsafeBufferPointer<CChar>, _ end: UnsafeBufferPointer<CChar>) -> Void
+    ) {
+        guard let end = KeyIterator.successor(of: prefix) else { return }
+        prefix.withUnsafeBytes { first in
+            end.withUnsafeBytes { last in
+                body(first.bindMemory(to: CChar.self), last.bindMemory(to: CChar.self))
+            }
+        }
     }
 
     /// Walks the keys that begin with `prefix`, in order.

@@ -37,6 +37,24 @@ import Testing
         }
     }
 
+    @Test func aNodesShareIsWhatItHasOrWouldHave() {
+        let all = Self.members(4, seed: 1)
+        func map(
+            _ configurations: [PartitionMap.Configuration],
+            learners: [PartitionID: [NodeID]] = [:]
+        ) -> PartitionMap {
+            PartitionMap(replicationFactor: 3, members: all, configurations: configurations, learners: learners)
+        }
+        let elsewhere = PartitionMap.Configuration(epoch: 5, primary: all[1].id, secondaries: [all[2].id, all[3].id])
+        let here = PartitionMap.Configuration(epoch: 5, primary: all[0].id, secondaries: [all[2].id, all[3].id])
+        // Of eight partitions with three copies on four nodes each has six, the one that is back and has none yet too.
+        let eight = [PartitionMap.Configuration](repeating: elsewhere, count: 8)
+        #expect(map(eight).largestShare(of: all[0].id) == 6)
+        #expect(map(eight).largestShare(of: all[1].id) == 8)
+        #expect(map([here, here, elsewhere], learners: [PartitionID(2): [all[0].id]]).largestShare(of: all[0].id) == 3)
+        #expect(PartitionMap().largestShare(of: all[0].id) == 0)
+    }
+
     @Test(arguments: [(64, 3), (1_024, 100)])
     func loadIsNearTheMean(partitions: Int, nodes: Int) {
         for seed in 0..<3 as Range<UInt64> {
