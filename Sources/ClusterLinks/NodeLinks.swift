@@ -73,6 +73,13 @@ package final class NodeLinks {
         clients[node]?.client.dropConnection()
     }
 
+    /// Lets fail, with nothing done, what waits for connections.
+    package func giveUpUnsent() {
+        for (_, client) in clients.values {
+            client.giveUpUnsent()
+        }
+    }
+
     /// Requests that wait for replies, over all nodes.
     package var pendingCount: Int { clients.values.reduce(0) { $0 + $1.client.pendingCount } }
 

@@ -21,6 +21,8 @@ final class PlanRunner {
     private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
+    private var requests: [UInt64: ReadRequest] = [:]
+    private var lastRequest: UInt64 = 0
     /// Counts commands, so that members take turns.
     private var turn = 0
 
@@ -46,8 +48,17 @@ final class PlanRunner {
 
     var map: PartitionMap { links.map }
 
+    /// Follows a newer map. What waits for somebody who does not lead a partition any more is asked of who does: a primary that
+    /// hangs, or is cut off, may never answer.
     func follow(_ map: PartitionMap) {
         links.follow(map)
+        links.giveUpUnsent()
+        for request in requests.values {
+            let moved = request.waiting.filter { request.asking.parts[$0].hasMoved(from: request.node, in: map) }
+            guard !moved.isEmpty else { continue }
+            request.waiting.subtract(moved)
+            ask(moved.sorted(), request.asking)
+        }
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
@@ -267,6 +278,20 @@ final class PlanRunner {
         }
     }
 
+    /// Parts that one node is asked for. Confined to its event loop.
+    private final class ReadRequest {
+        let node: NodeID
+        let asking: Asking
+        /// The parts whose results are taken from its reply: others are asked of somebody else meanwhile.
+        var waiting: Set<Int>
+
+        init(node: NodeID, asking: Asking, parts: [Int]) {
+            self.node = node
+            self.asking = asking
+            waiting = Set(parts)
+        }
+    }
+
     private func ask(_ indexes: [Int], _ asking: Asking) {
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
@@ -282,16 +307,22 @@ final class PlanRunner {
         for (node, indexes) in byNode {
             let request = NodeRequest.query(indexes.map { asking.parts[$0].question })
             let deadlines = indexes.map { asking.parts[$0].deadline(now: now, end: asking.deadline) }
+            lastRequest += 1
+            let number = lastRequest
+            requests[number] = ReadRequest(node: node, asking: asking, parts: indexes)
             links.ask(node, request, deadline: deadlines.min() ?? asking.deadline) { result in
-                self.take(result, for: indexes, asking)
+                guard let request = self.requests.removeValue(forKey: number) else { return }
+                self.take(result, for: indexes, of: request)
             }
         }
     }
 
-    private func take(_ result: Result<NodeReply, NodeFailure>, for indexes: [Int], _ asking: Asking) {
+    private func take(_ result: Result<NodeReply, NodeFailure>, for asked: [Int], of request: ReadRequest) {
+        let asking = request.asking
+        let indexes = asked.filter(request.waiting.contains)
         switch result {
-        case .success(.queried(let results)) where results.count == indexes.count:
-            for (index, result) in zip(indexes, results) {
+        case .success(.queried(let results)) where results.count == asked.count:
+            for (index, result) in zip(asked, results) where request.waiting.contains(index) {
                 switch result {
                 case .failure(let refusal) where refusal.code == .unavailable:
                     askAgain([index], asking, otherwise: result)

@@ -44,6 +44,12 @@ package struct QueryPart {
         return members[(turn + attempt) % members.count]
     }
 
+    /// Whether a node was asked as the primary, and another one is now.
+    package func hasMoved(from node: NodeID, in map: PartitionMap) -> Bool {
+        guard !question.mayBeBehind, let primary = map.primary(of: partition) else { return false }
+        return primary != node
+    }
+
     /// Until when it is waited for.
     package func deadline(now: NIODeadline, end: NIODeadline) -> NIODeadline {
         guard query.mayBeBehind || isOfPage else { return end }

@@ -35,6 +35,20 @@ import Testing
         }
     }
 
+    @Test func whatIsAskedOfThePrimaryMovesWithIt() {
+        let later = PartitionMap(
+            clusterID: 1,
+            version: 2,
+            replicationFactor: 3,
+            members: [],
+            configurations: [PartitionMap.Configuration(epoch: 2, primary: Self.second, secondaries: [Self.third])]
+        )
+        #expect(!part(timeline, .primary).hasMoved(from: Self.primary, in: Self.map))
+        #expect(part(timeline, .primary).hasMoved(from: Self.primary, in: later))
+        #expect(!part(timeline, .any).hasMoved(from: Self.primary, in: later))
+        #expect(!part(timeline, .primary).hasMoved(from: Self.primary, in: PartitionMap()), "there is nobody else")
+    }
+
     @Test func membersTakeTurns() {
         var part = part(timeline, .any, turn: 1)
         #expect(part.question.mayBeBehind)

@@ -123,6 +123,36 @@ import Wire
         }
     }
 
+    @Test func betweenAttemptsToConnectRequestsFailAtOnce() async throws {
+        let nobody = try await Self.client(1)
+        let deadline = ContinuousClock.now + .seconds(10)
+        var reasons: Set<Bool> = []
+        while reasons.count < 2, ContinuousClock.now < deadline {
+            guard case .failure(.notSent(let reason)) = try await Self.ask(nobody, [1], within: .seconds(60)) else {
+                Issue.record("a request without a connection was not sent")
+                return
+            }
+            reasons.insert(reason.hasPrefix("no connection to"))
+        }
+        #expect(reasons.count == 2, "the first request after a rest connects, the others fail")
+    }
+
+    @Test func whatWaitsForAConnectionCanBeGivenUp() async throws {
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = try await Self.client(silent.localAddress?.port ?? 0)
+        let promise = client.eventLoop.makePromise(of: Result<[UInt8], FrameFailure>.self)
+        client.eventLoop.execute {
+            client.value.request([1], deadline: .now() + .minutes(1)) { promise.succeed($0) }
+            client.value.giveUpUnsent()
+        }
+        guard case .failure(.notSent) = try await promise.futureResult.get() else {
+            Issue.record("a request without a connection was not sent")
+            return
+        }
+        try await silent.close()
+    }
+
     @Test func aWrongSecretIsRefused() async throws {
         let served = Mutex(0)
         let server = try await Self.serve(secret: "right") { _, _ in served.withLock { $0 += 1 } }

@@ -15,6 +15,9 @@ package enum FrameFailure: Error, Equatable, Sendable {
 /// One connection to another process, kept up: reconnects with jittered backoff, multiplexes requests, coalesces
 /// flushes, gives up on requests at their deadlines.
 ///
+/// Requests wait while a connection is being made, and not between attempts: who asks is told at once then, and may ask
+/// somebody else. Where that has to be this peer, it pauses before it asks again; the first request after a rest connects.
+///
 /// Confined to its event loop.
 package final class FrameClient {
     package typealias Completion = (Result<[UInt8], FrameFailure>) -> Void
@@ -27,6 +30,8 @@ package final class FrameClient {
     private enum State {
         case idle
         case connecting
+        /// Since an attempt has failed or a connection was lost, until the next attempt is due.
+        case resting
         case ready(any Channel)
         case closed
     }
@@ -35,7 +40,7 @@ package final class FrameClient {
     private static let largestPending = 131_072
     private static let largestQueuedBytes = 64 << 20
     private static let firstBackoff = TimeAmount.milliseconds(20)
-    private static let largestBackoff = TimeAmount.seconds(1)
+    private static let largestBackoff = TimeAmount.milliseconds(250)
     private static let greetingDeadline = TimeAmount.seconds(5)
     private static let sweepInterval = TimeAmount.milliseconds(10)
 
@@ -74,7 +79,11 @@ package final class FrameClient {
         guard pending.count < FrameClient.largestPending,
             output.readableBytes + unwrittenBytes + payload.count < FrameClient.largestQueuedBytes
         else { return later { completion(.failure(.busy)) } }
-        if case .closed = state { return later { completion(.failure(.notSent("closed"))) } }
+        switch state {
+        case .closed: return later { completion(.failure(.notSent("closed"))) }
+        case .resting: return later { completion(.failure(.notSent("no connection to \(self.host):\(self.port)"))) }
+        case .idle, .connecting, .ready: break
+        }
         lastID += 1
         pending[lastID] = Pending(deadline: deadline, completion: completion)
         Frame(kind: .request, id: lastID, payload: payload).write(to: &output)
@@ -82,8 +91,13 @@ package final class FrameClient {
         switch state {
         case .ready: scheduleFlush()
         case .idle: connect()
-        case .connecting, .closed: break
+        case .connecting, .resting, .closed: break
         }
+    }
+
+    /// Lets fail what still waits for a connection, so that who asked may ask somebody else.
+    package func giveUpUnsent() {
+        if case .connecting = state { discardUnsent("given up before there was a connection") }
     }
 
     /// Closes the present connection, if there is one; the next request makes another.
@@ -180,23 +194,18 @@ package final class FrameClient {
 
     fileprivate func disconnected(_ reason: String) {
         switch state {
-        case .closed, .idle: return
+        case .closed, .idle, .resting: return
         case .connecting:
             logger.debug("cannot connect", metadata: ["peer": "\(host):\(port)", "error": "\(reason)"])
         case .ready:
             logger.info("connection lost", metadata: ["peer": "\(host):\(port)", "error": "\(reason)"])
         }
-        state = .connecting
+        state = .resting
         failPending(reason)
         let delay = TimeAmount.nanoseconds(Int64.random(in: backoff.nanoseconds / 2...backoff.nanoseconds))
         backoff = min(backoff * 2, FrameClient.largestBackoff)
         eventLoop.assumeIsolated().scheduleTask(in: delay) {
-            guard case .connecting = self.state else { return }
-            if self.pending.isEmpty {
-                self.state = .idle
-            } else {
-                self.connect()
-            }
+            if case .resting = self.state { self.state = .idle }
         }
     }
 
@@ -227,7 +236,7 @@ package final class FrameClient {
             guard pending.removeValue(forKey: id) != nil else { continue }
             // What waits for a connection is still in `output`, and will be sent though nobody waits for its answer.
             let isUnsent = id >= firstUnsent
-            if isUnsent { discardUnsent() }
+            if isUnsent { discardUnsent("no connection in time") }
             request.completion(
                 .failure(isUnsent ? .notSent("no connection in time") : .outcomeUnknown("no answer in time"))
             )
@@ -236,14 +245,14 @@ package final class FrameClient {
     }
 
     /// Forgets everything that waits for a connection, so that a request reported as not sent never is.
-    private func discardUnsent() {
+    private func discardUnsent(_ reason: String) {
         output.clear()
         let unsent = pending.filter { $0.key >= firstUnsent }
         for id in unsent.keys {
             pending[id] = nil
         }
         for (_, request) in unsent.sorted(by: { $0.key < $1.key }) {
-            request.completion(.failure(.notSent("no connection in time")))
+            request.completion(.failure(.notSent(reason)))
         }
     }
 }
