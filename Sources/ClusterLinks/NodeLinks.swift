@@ -22,20 +22,25 @@ package final class NodeLinks {
     private let eventLoop: any EventLoop
     private let handshake: Handshake
     private let logger: Logger
+    private let rest: FrameClient.Rest
     private let port: (Member) -> Int
     package private(set) var map = PartitionMap()
     private var clients: [NodeID: (member: Member, client: FrameClient)] = [:]
 
-    /// - Parameter port: of a node that is to be connected to.
+    /// - Parameters:
+    ///   - rest: what becomes of requests to a node between two attempts to connect.
+    ///   - port: of a node that is to be connected to.
     package init(
         eventLoop: any EventLoop,
         handshake: Handshake,
         logger: Logger,
+        rest: FrameClient.Rest = .requestsWait,
         port: @escaping (Member) -> Int = { $0.port }
     ) {
         self.eventLoop = eventLoop
         self.handshake = handshake
         self.logger = logger
+        self.rest = rest
         self.port = port
     }
 
@@ -63,6 +68,12 @@ package final class NodeLinks {
                 completion(.failure(.nothingDone("node \(node) is not in the map")))
             }
         }
+        // Who asks again and again is not to encode it each time.
+        if client.isRefusing {
+            return eventLoop.assumeIsolated().execute {
+                completion(.failure(.nothingDone("node \(node) is not connected")))
+            }
+        }
         client.request(request.encoded(), deadline: deadline) { result in
             completion(NodeLinks.reply(from: result))
         }
@@ -73,15 +84,10 @@ package final class NodeLinks {
         clients[node]?.client.dropConnection()
     }
 
-    /// Lets fail, with nothing done, what waits for connections.
-    package func giveUpUnsent() {
-        for (_, client) in clients.values {
-            client.giveUpUnsent()
-        }
+    /// Lets fail, with nothing done, what waits for the connection to a node.
+    package func giveUpUnsent(to node: NodeID) {
+        clients[node]?.client.giveUpUnsent()
     }
-
-    /// Requests that wait for replies, over all nodes.
-    package var pendingCount: Int { clients.values.reduce(0) { $0 + $1.client.pendingCount } }
 
     package func close() {
         for (_, client) in clients.values {
@@ -98,7 +104,8 @@ package final class NodeLinks {
             host: member.host,
             port: port(member),
             handshake: handshake,
-            logger: logger
+            logger: logger,
+            rest: rest
         )
         clients[node] = (member, client)
         return client

@@ -80,6 +80,11 @@ public struct PartitionMap: Hashable, Sendable {
         return joined
     }
 
+    /// The nodes that lead partitions here which another leads in a newer map of the same cluster.
+    public func deposed(by newer: PartitionMap) -> Set<NodeID> {
+        Set(zip(configurations, newer.configurations).compactMap { $0.primary == $1.primary ? nil : $0.primary })
+    }
+
     /// Whether some partition has a later epoch here than in another map of the same cluster.
     public func hasLaterEpoch(than other: PartitionMap) -> Bool {
         zip(configurations, other.configurations).contains { $0.0.epoch > $0.1.epoch }

@@ -34,7 +34,12 @@ final class LoopRouter {
         let handshake = Handshake(secret: settings.process.secret, name: "router")
         let runner = PlanRunner(
             eventLoop: eventLoop,
-            links: NodeLinks(eventLoop: eventLoop, handshake: handshake, logger: logger),
+            links: NodeLinks(
+                eventLoop: eventLoop,
+                handshake: handshake,
+                logger: logger,
+                rest: .requestsFail
+            ),
             coordinator: CoordinatorClient(
                 eventLoop: eventLoop,
                 coordinator: settings.coordinator,

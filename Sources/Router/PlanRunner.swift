@@ -48,17 +48,27 @@ final class PlanRunner {
 
     var map: PartitionMap { links.map }
 
-    /// Follows a newer map. What waits for somebody who does not lead a partition any more is asked of who does: a primary that
-    /// hangs, or is cut off, may never answer.
-    func follow(_ map: PartitionMap) {
-        links.follow(map)
-        links.giveUpUnsent()
-        for request in requests.values {
-            let moved = request.waiting.filter { request.asking.parts[$0].hasMoved(from: request.node, in: map) }
+    /// Follows a newer map. What waits for a primary that is none any more is asked of the next one: whoever is dead, hangs or is
+    /// cut off may never answer.
+    func follow(_ newer: PartitionMap) {
+        let deposed = map.deposed(by: newer)
+        links.follow(newer)
+        for node in deposed {
+            links.giveUpUnsent(to: node)
+        }
+        for (number, request) in requests where deposed.contains(request.node) {
+            let moved = request.parts.filter { request.isWaiting(for: $0) && mayMove($0, of: request) }
             guard !moved.isEmpty else { continue }
             request.waiting.subtract(moved)
-            ask(moved.sorted(), request.asking)
+            if request.waiting.isEmpty { requests[number] = nil }
+            ask(moved, request.asking)
         }
+    }
+
+    /// A read that may be behind a write of its user stays behind it.
+    private func mayMove(_ part: Int, of request: ReadRequest) -> Bool {
+        if let place = request.asking.place, order.isBehindWrite(place.number, for: place.actor) { return false }
+        return request.asking.parts[part].hasMoved(from: request.node, in: map)
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
@@ -188,15 +198,9 @@ final class PlanRunner {
         guard let actor = command.actor else {
             return completion(.failure(Refusal(.error, "not a command of front ends")))
         }
-        send(
-            Write(
-                command: command,
-                actor: actor,
-                number: order.number(),
-                deadline: deadline,
-                completion: completion
-            )
-        )
+        let number = order.number()
+        order.begin(write: number, for: actor)
+        send(Write(command: command, actor: actor, number: number, deadline: deadline, completion: completion))
     }
 
     private func send(_ write: Write) {
@@ -250,30 +254,33 @@ final class PlanRunner {
         completion: @escaping ([Result<Answer, Refusal>]) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
+        let user = queries.count == 1 ? queries.first?.query.actors.first : nil
         let asking = Asking(
             parts: queries.map { QueryPart($0, isOfPage: isOfPage, terms) },
             deadline: terms.deadline,
+            place: user.map { (.user($0), order.number()) },
             results: Gathering(count: queries.count, completion: completion)
         )
-        let begin = { self.ask(Array(queries.indices), asking) }
-        // A read sees its user's earlier writes, those that are tried again too.
-        if queries.count == 1, let user = queries.first?.query.actors.first,
-            order.mustWait(order.number(), for: .user(user), begin)
-        {
-            return
-        }
-        begin()
+        ask(Array(queries.indices), asking)
     }
 
     /// A query of several parts, while results come in. Confined to its event loop.
     private final class Asking {
         var parts: [QueryPart]
         let deadline: NIODeadline
+        /// Of a read of one user: its place among the user's commands.
+        let place: (actor: Actor, number: UInt64)?
         let results: Gathering<Result<Answer, Refusal>>
 
-        init(parts: [QueryPart], deadline: NIODeadline, results: Gathering<Result<Answer, Refusal>>) {
+        init(
+            parts: [QueryPart],
+            deadline: NIODeadline,
+            place: (actor: Actor, number: UInt64)?,
+            results: Gathering<Result<Answer, Refusal>>
+        ) {
             self.parts = parts
             self.deadline = deadline
+            self.place = place
             self.results = results
         }
     }
@@ -282,17 +289,26 @@ final class PlanRunner {
     private final class ReadRequest {
         let node: NodeID
         let asking: Asking
-        /// The parts whose results are taken from its reply: others are asked of somebody else meanwhile.
+        /// In the order of the reply.
+        let parts: [Int]
+        /// Those whose results are taken from the reply: others are asked of somebody else meanwhile.
         var waiting: Set<Int>
 
         init(node: NodeID, asking: Asking, parts: [Int]) {
             self.node = node
             self.asking = asking
+            self.parts = parts
             waiting = Set(parts)
         }
+
+        func isWaiting(for part: Int) -> Bool { waiting.contains(part) }
     }
 
     private func ask(_ indexes: [Int], _ asking: Asking) {
+        // A read sees its user's earlier writes, those that are tried again too.
+        if let place = asking.place, order.mustWait(place.number, for: place.actor, { self.ask(indexes, asking) }) {
+            return
+        }
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
         for index in indexes {
@@ -305,24 +321,24 @@ final class PlanRunner {
         askAgain(homeless, asking)
         let now = NIODeadline.now()
         for (node, indexes) in byNode {
-            let request = NodeRequest.query(indexes.map { asking.parts[$0].question })
+            let question = NodeRequest.query(indexes.map { asking.parts[$0].question })
             let deadlines = indexes.map { asking.parts[$0].deadline(now: now, end: asking.deadline) }
             lastRequest += 1
             let number = lastRequest
             requests[number] = ReadRequest(node: node, asking: asking, parts: indexes)
-            links.ask(node, request, deadline: deadlines.min() ?? asking.deadline) { result in
+            links.ask(node, question, deadline: deadlines.min() ?? asking.deadline) { result in
                 guard let request = self.requests.removeValue(forKey: number) else { return }
-                self.take(result, for: indexes, of: request)
+                self.take(result, for: request)
             }
         }
     }
 
-    private func take(_ result: Result<NodeReply, NodeFailure>, for asked: [Int], of request: ReadRequest) {
+    private func take(_ result: Result<NodeReply, NodeFailure>, for request: ReadRequest) {
         let asking = request.asking
-        let indexes = asked.filter(request.waiting.contains)
+        let indexes = request.parts.filter(request.isWaiting)
         switch result {
-        case .success(.queried(let results)) where results.count == asked.count:
-            for (index, result) in zip(asked, results) where request.waiting.contains(index) {
+        case .success(.queried(let results)) where results.count == request.parts.count:
+            for (index, result) in zip(request.parts, results) where request.isWaiting(for: index) {
                 switch result {
                 case .failure(let refusal) where refusal.code == .unavailable:
                     askAgain([index], asking, otherwise: result)

@@ -12,6 +12,8 @@ package struct RetryOrder<Work> {
     }
 
     private var lines: [Actor: Line] = [:]
+    /// Writes without an answer, oldest first.
+    private var writes: [Actor: [UInt64]] = [:]
     private var lastNumber: UInt64 = 0
 
     package init() {}
@@ -20,6 +22,16 @@ package struct RetryOrder<Work> {
     package mutating func number() -> UInt64 {
         lastNumber += 1
         return lastNumber
+    }
+
+    /// A write begins. It ends with `answered`.
+    package mutating func begin(write number: UInt64, for actor: Actor) {
+        writes[actor, default: []].append(number)
+    }
+
+    /// Whether a write of the actor that came before has no answer yet.
+    package func isBehindWrite(_ number: UInt64, for actor: Actor) -> Bool {
+        writes[actor]?.first.map { $0 < number } ?? false
     }
 
     /// Whether the command must wait, because an older one of its actor is tried again; if so, it is kept.
@@ -37,10 +49,14 @@ package struct RetryOrder<Work> {
         lines[actor] = Line(head: number, waiting: lines[actor]?.waiting ?? [])
     }
 
-    /// The command is answered.
+    /// The write is answered.
     ///
     /// - Returns: what may go on now, in its order.
     package mutating func answered(_ number: UInt64, for actor: Actor) -> [Work] {
+        if let index = writes[actor]?.firstIndex(of: number) {
+            writes[actor]?.remove(at: index)
+            if writes[actor]?.isEmpty == true { writes[actor] = nil }
+        }
         guard let line = lines[actor], line.head == number else { return [] }
         lines[actor] = nil
         return line.waiting.map(\.work)

@@ -193,6 +193,31 @@ def test_reads_of_a_primary_that_hangs_are_asked_of_the_next(own):
         cluster.resume(hanging)
 
 
+def test_a_read_stays_behind_its_users_write_to_a_primary_that_hangs(own):
+    cluster = own(replicas=3, partitions=4)
+    users = range(12)
+    for user in users:
+        cluster.client().execute_command("USER.CREATE", f"u{user}", "ID", user)
+    hanging = cluster.primaries()[0]
+    client = cluster.client()
+    client.execute_command("CLIENT", "DEADLINE", 25_000)
+    pipeline = client.pipeline(transaction=False)
+    for user in users:
+        pipeline.execute_command("TWEET.POST", user, "x")
+        pipeline.execute_command("TIMELINE.USER", user, "IDS")
+    cluster.pause(hanging)
+    with futures.ThreadPoolExecutor(1) as pool:
+        try:
+            replies = pool.submit(pipeline.execute, raise_on_error=False)
+            eventually(lambda: hanging not in cluster.primaries().values())
+        finally:
+            cluster.resume(hanging)
+        replies = replies.result(30)
+    posted = [(tweet, page) for tweet, page in zip(replies[::2], replies[1::2], strict=True)
+              if not isinstance(tweet, Exception)]
+    assert posted and all(str(tweet) in str(page) for tweet, page in posted)
+
+
 def test_two_of_three_serve_and_one_alone_does_not(own):
     cluster = own(replicas=3, partitions=4)
     client = cluster.client()

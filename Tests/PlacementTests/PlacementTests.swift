@@ -55,6 +55,18 @@ import Testing
         #expect(PartitionMap().largestShare(of: all[0].id) == 0)
     }
 
+    @Test func whoLeadsWhatAnotherLeadsLaterIsDeposed() {
+        func map(_ primaries: [UInt64?]) -> PartitionMap {
+            let configurations = primaries.map {
+                PartitionMap.Configuration(epoch: 1, primary: $0.map { NodeID($0) }, secondaries: [])
+            }
+            return PartitionMap(clusterID: 1, version: 1, configurations: configurations)
+        }
+        #expect(map([1, 2, 3]).deposed(by: map([1, 3, nil])) == [NodeID(2), NodeID(3)])
+        #expect(map([1, nil]).deposed(by: map([1, 2])).isEmpty)
+        #expect(map([]).deposed(by: map([1])).isEmpty)
+    }
+
     @Test(arguments: [(64, 3), (1_024, 100)])
     func loadIsNearTheMean(partitions: Int, nodes: Int) {
         for seed in 0..<3 as Range<UInt64> {

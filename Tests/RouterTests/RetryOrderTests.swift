@@ -27,6 +27,20 @@ import Testing
         #expect(nothing.isEmpty)
     }
 
+    @Test func readsKnowOfEarlierWritesThatAreNotAnswered() {
+        var order = RetryOrder<String>()
+        let numbers = (0..<4).map { _ in order.number() }
+        order.begin(write: numbers[1], for: alice)
+        order.begin(write: numbers[3], for: alice)
+        #expect(!order.isBehindWrite(numbers[0], for: alice))
+        #expect(order.isBehindWrite(numbers[2], for: alice))
+        #expect(!order.isBehindWrite(numbers[2], for: .user(UserID(2))))
+        _ = order.answered(numbers[1], for: alice)
+        #expect(!order.isBehindWrite(numbers[2], for: alice))
+        _ = order.answered(numbers[3], for: alice)
+        #expect(!order.isBehindWrite(order.number(), for: alice))
+    }
+
     @Test func anOlderCommandThatIsRefusedLaterBecomesTheHead() {
         var order = RetryOrder<String>()
         let first = order.number()

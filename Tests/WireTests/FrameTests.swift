@@ -55,7 +55,11 @@ import Wire
         )
     }
 
-    private static func client(_ port: Int, secret: String = "s") async throws -> NIOLoopBound<FrameClient> {
+    private static func client(
+        _ port: Int,
+        secret: String = "s",
+        rest: FrameClient.Rest = .requestsWait
+    ) async throws -> NIOLoopBound<FrameClient> {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         return try await loop.submit {
             NIOLoopBound(
@@ -64,7 +68,8 @@ import Wire
                     host: "127.0.0.1",
                     port: port,
                     handshake: Handshake(secret: secret, name: "client"),
-                    logger: logger
+                    logger: logger,
+                    rest: rest
                 ),
                 eventLoop: loop
             )
@@ -123,8 +128,16 @@ import Wire
         }
     }
 
-    @Test func betweenAttemptsToConnectRequestsFailAtOnce() async throws {
-        let nobody = try await Self.client(1)
+    @Test func betweenAttemptsToConnectRequestsWaitOrFailAtOnce() async throws {
+        let patient = try await Self.client(1)
+        for _ in 0..<5 {
+            guard case .failure(.notSent(let reason)) = try await Self.ask(patient, [1], within: .seconds(60)) else {
+                Issue.record("a request without a connection was not sent")
+                return
+            }
+            #expect(!reason.hasPrefix("no connection to"), "each has waited for an attempt of its own")
+        }
+        let nobody = try await Self.client(1, rest: .requestsFail)
         let deadline = ContinuousClock.now + .seconds(10)
         var reasons: Set<Bool> = []
         while reasons.count < 2, ContinuousClock.now < deadline {

@@ -8,19 +8,25 @@ package enum FrameFailure: Error, Equatable, Sendable {
     case notSent(String)
     /// The request left and the connection or the time was lost: whether it took effect is unknown.
     case outcomeUnknown(String)
-    /// Too many requests are waiting for this peer. Retry with backoff.
+    /// Too many requests are waiting for this peer. Retry with nextRest.
     case busy
 }
 
-/// One connection to another process, kept up: reconnects with jittered backoff, multiplexes requests, coalesces
-/// flushes, gives up on requests at their deadlines.
-///
-/// Requests wait while a connection is being made, and not between attempts: who asks is told at once then, and may ask
-/// somebody else. Where that has to be this peer, it pauses before it asks again; the first request after a rest connects.
+/// One connection to another process, made when there is something to send: multiplexes requests, coalesces flushes, gives
+/// up on requests at their deadlines. After an attempt that failed, and a connection that was lost, it rests for a jittered
+/// time that grows.
 ///
 /// Confined to its event loop.
 package final class FrameClient {
     package typealias Completion = (Result<[UInt8], FrameFailure>) -> Void
+
+    /// What becomes of requests while the client rests.
+    package enum Rest: Sendable {
+        /// They wait for the next attempt to connect: for whoever has nobody else to ask.
+        case requestsWait
+        /// They fail at once as not sent: for whoever pauses, and then asks whom the newest map names.
+        case requestsFail
+    }
 
     private struct Pending {
         let deadline: NIODeadline
@@ -39,8 +45,8 @@ package final class FrameClient {
     /// Requests that may wait for replies.
     private static let largestPending = 131_072
     private static let largestQueuedBytes = 64 << 20
-    private static let firstBackoff = TimeAmount.milliseconds(20)
-    private static let largestBackoff = TimeAmount.milliseconds(250)
+    private static let firstRest = TimeAmount.milliseconds(20)
+    private static let longestRest = TimeAmount.milliseconds(250)
     private static let greetingDeadline = TimeAmount.seconds(5)
     private static let sweepInterval = TimeAmount.milliseconds(10)
 
@@ -49,6 +55,7 @@ package final class FrameClient {
     private let port: Int
     private let handshake: Handshake
     private let logger: Logger
+    private let rest: Rest
     private var state = State.idle
     private var pending: [UInt64: Pending] = [:]
     private var lastID: UInt64 = 0
@@ -60,18 +67,28 @@ package final class FrameClient {
     private var firstUnsent: UInt64 = 1
     private var isFlushScheduled = false
     private var isSweepScheduled = false
-    private var backoff = FrameClient.firstBackoff
+    private var nextRest = FrameClient.firstRest
 
-    package init(eventLoop: any EventLoop, host: String, port: Int, handshake: Handshake, logger: Logger) {
+    package init(
+        eventLoop: any EventLoop,
+        host: String,
+        port: Int,
+        handshake: Handshake,
+        logger: Logger,
+        rest: Rest = .requestsWait
+    ) {
         self.eventLoop = eventLoop
         self.host = host
         self.port = port
         self.handshake = handshake
         self.logger = logger
+        self.rest = rest
     }
 
-    /// Requests without a reply yet.
-    package var pendingCount: Int { pending.count }
+    /// Whether a request would fail at once because the client rests.
+    package var isRefusing: Bool {
+        if case .resting = state { rest == .requestsFail } else { false }
+    }
 
     /// Sends a request. `completion` is called once, on the event loop, later than this call.
     package func request(_ payload: [UInt8], deadline: NIODeadline, completion: @escaping Completion) {
@@ -79,10 +96,9 @@ package final class FrameClient {
         guard pending.count < FrameClient.largestPending,
             output.readableBytes + unwrittenBytes + payload.count < FrameClient.largestQueuedBytes
         else { return later { completion(.failure(.busy)) } }
-        switch state {
-        case .closed: return later { completion(.failure(.notSent("closed"))) }
-        case .resting: return later { completion(.failure(.notSent("no connection to \(self.host):\(self.port)"))) }
-        case .idle, .connecting, .ready: break
+        if case .closed = state { return later { completion(.failure(.notSent("closed"))) } }
+        if isRefusing {
+            return later { completion(.failure(.notSent("no connection to \(self.host):\(self.port)"))) }
         }
         lastID += 1
         pending[lastID] = Pending(deadline: deadline, completion: completion)
@@ -97,7 +113,10 @@ package final class FrameClient {
 
     /// Lets fail what still waits for a connection, so that who asked may ask somebody else.
     package func giveUpUnsent() {
-        if case .connecting = state { discardUnsent("given up before there was a connection") }
+        switch state {
+        case .connecting, .resting: discardUnsent("given up before there was a connection")
+        case .idle, .ready, .closed: break
+        }
     }
 
     /// Closes the present connection, if there is one; the next request makes another.
@@ -178,7 +197,7 @@ package final class FrameClient {
             _ = try Handshake.check(frame.payload, secret: handshake.secret)
             guard case .connecting = state else { return channel.close(promise: nil) }
             state = .ready(channel)
-            backoff = FrameClient.firstBackoff
+            nextRest = FrameClient.firstRest
             flush()
         case .reply:
             pending.removeValue(forKey: frame.id)?.completion(.success(frame.payload))
@@ -202,10 +221,15 @@ package final class FrameClient {
         }
         state = .resting
         failPending(reason)
-        let delay = TimeAmount.nanoseconds(Int64.random(in: backoff.nanoseconds / 2...backoff.nanoseconds))
-        backoff = min(backoff * 2, FrameClient.largestBackoff)
+        let delay = TimeAmount.nanoseconds(Int64.random(in: nextRest.nanoseconds / 2...nextRest.nanoseconds))
+        nextRest = min(nextRest * 2, FrameClient.longestRest)
         eventLoop.assumeIsolated().scheduleTask(in: delay) {
-            if case .resting = self.state { self.state = .idle }
+            guard case .resting = self.state else { return }
+            if self.pending.isEmpty {
+                self.state = .idle
+            } else {
+                self.connect()
+            }
         }
     }
 
