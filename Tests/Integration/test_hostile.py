@@ -1,7 +1,9 @@
 """What networks and strangers send: nothing crashes, nothing is lost, everybody else is served."""
 
+import functools
 import os
 import random
+import re
 import resource
 import select
 import socket
@@ -127,6 +129,79 @@ def test_malformed_frames(own):
         assert resident(pid) - size < 128 << 20
     for connection in waiting:
         connection.close()
+    for name in ("node1", "node2"):
+        assert "ready" in cluster.readiness(name) or cluster.readiness(name) == "ok\n"
+
+
+CRC32C = [functools.reduce(lambda crc, _: (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0), range(8), byte) for byte in range(256)]
+
+
+def checksum(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc = (crc >> 8) ^ CRC32C[(crc ^ byte) & 0xff]
+    return crc ^ 0xffffffff
+
+
+def frame(kind, payload, number=1, crc=None):
+    body = struct.pack("<BQ", kind, number) + payload
+    return struct.pack("<II", 4 + len(body), checksum(body) if crc is None else crc) + body
+
+
+def greeting(version, secret):
+    text = secret.encode()
+    return frame(1, struct.pack("<IH", 0x4b4f4f52, version) + bytes([len(text)]) + text + b"\x08stranger", 0)
+
+
+def is_welcome(port, hello):
+    with connected(port) as connection:
+        connection.sendall(hello)
+        received = b""
+        while len(received) < 17 and (chunk := connection.recv(1_024)):
+            received += chunk
+        return received[8:9] == b"\x02"
+
+
+def test_malformed_frames_behind_a_greeting(own):
+    """What only those who know the cluster's secret can send: nobody else's connection is hurt by it."""
+    cluster = own(nodes=2, partitions=4)
+    cluster.client().execute_command("USER.CREATE", "steady", "ID", 1)
+    rng = random.Random(SEED)
+    note(f"malformed frames behind a greeting: seed {SEED}")
+    ports = [int(cluster.env["COORDINATOR_PORT"]), *node_ports(cluster)]
+    pids = [int(cluster.env[name]) for name in ("NODE1_PID", "NODE2_PID", "COORDINATOR_PID")]
+    secret = (cluster.directory / "secret").read_text().strip()
+    version = int(re.search(rb"ours is (\d+)", answer(ports[0], greeting(1, secret)))[1])
+    hello = greeting(version, secret)
+    assert all(is_welcome(port, hello) for port in ports)
+    before = [resident(pid) for pid in pids]
+    shapes = [
+        lambda: struct.pack("<I", rng.choice([0, 12, (64 << 20) + 1, 1 << 30, 0xffffffff])),
+        lambda: frame(3, rng.randbytes(40), crc=rng.randrange(1 << 32)),
+        lambda: frame(rng.choice([0, 6, 7, 255]), b""),
+        lambda: hello,
+        lambda: frame(rng.choice([2, 4, 5]), rng.randbytes(rng.randrange(40)), rng.randrange(1 << 64)),
+        # Requests of every kind with something, or nothing, where their fields should be.
+        lambda: frame(3, bytes([rng.randrange(24)]) + rng.randbytes(rng.randrange(60)), rng.randrange(1 << 64)),
+        lambda: frame(3, bytes([rng.randrange(24)]) + b"\xff" * rng.randrange(30)),
+        lambda: frame(3, b"\x00" * rng.randrange(2_000)),
+    ]
+    for _ in range(400):
+        data = hello + b"".join(rng.choice(shapes)() for _ in range(rng.randrange(1, 4)))
+        for port in ports:
+            # A map that is waited for may keep a connection for five seconds.
+            with connected(port) as connection:
+                connection.sendall(data[:rng.randrange(len(data) // 2, len(data) + 1)])
+    # The largest length that is allowed, on many connections, and little of what it promises.
+    waiting = [connected(port) for port in ports for _ in range(50)]
+    for connection in waiting:
+        connection.sendall(hello + struct.pack("<I", 64 << 20) + bytes(64))
+    assert_serves(cluster, 1)
+    for pid, size in zip(pids, before):
+        assert resident(pid) - size < 128 << 20
+    for connection in waiting:
+        connection.close()
+    assert all(is_welcome(port, hello) for port in ports)
     for name in ("node1", "node2"):
         assert "ready" in cluster.readiness(name) or cluster.readiness(name) == "ok\n"
 

@@ -36,8 +36,9 @@ def shown(value):
 
 
 def is_at_own_rate(row):
-    """Times at half of a service's own most: each at another rate, not to be compared."""
-    return row["unit"] == "ms" and "half" in row["figure"]
+    """Times at a share of a service's own most: each at another rate, not to be compared."""
+    is_share = any(word in row["figure"] for word in ("half", "quarter", "others"))
+    return row["unit"] == "ms" and is_share
 
 
 def spread(row, service):
@@ -73,6 +74,8 @@ def table(results):
         text.append(f"## {name}\n\n`{group['command']}`\n")
         if "environment" in group:
             text.append(machine(group["environment"]) + "\n")
+        if "peakMiB" in group:
+            text.append(f"Rookery's processes had {group['peakMiB']:,} MiB resident at most, the sum of their peaks.\n")
         if group["void"]:
             text.append("**Void**: " + "; ".join(group["faults"]) + "\n")
         text.append("| workload | figure | unit | " + " | ".join(services) + " |")

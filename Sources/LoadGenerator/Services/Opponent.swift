@@ -25,12 +25,11 @@ package enum Opponent: String, CaseIterable, Sendable {
     package func connect(host: String, port: Int, on loop: any EventLoop) async throws -> any TimelineService {
         switch self {
         case .redis, .redisScript, .redisDurable:
-            // One connection keeps the lists in the order of the ids; Redis has one thread to answer it anyway.
             let stream = try await CommandStream.connect(
                 host: host,
                 port: port,
                 password: nil,
-                connections: 1,
+                connections: RedisService.connections,
                 loop: loop
             )
             return RedisService(

@@ -4,8 +4,9 @@ package import NIOCore
 /// Redis as most people distribute timelines with it: a list per reader, to which a post is appended for every follower.
 ///
 /// The client does it as well as a client can: it knows every author's followers without asking, has the start of every
-/// follower's append command encoded, pipelines everything over one connection (which keeps the lists in the order of the
-/// ids), and trims a list only when the answer to an append says that it has become too long.
+/// follower's append command encoded, pipelines all writes over one connection (which keeps the lists in the order of the
+/// ids) and reads over another (which do not wait behind an author's million appends), and trims a list only when the answer
+/// to an append says that it has become too long.
 package final class RedisService: TimelineService {
     /// How a post reaches the followers' lists.
     package enum Push: String, Sendable {
@@ -51,7 +52,10 @@ package final class RedisService: TimelineService {
         }
     }
 
-    /// - Parameter stream: of one connection.
+    /// How many connections a stream has: one for writes, one for reads.
+    package static let connections = 2
+
+    /// - Parameter stream: of `connections` connections.
     package init(stream: CommandStream, name: String, promise: String, push: Push) {
         self.stream = stream
         self.name = name
@@ -87,18 +91,17 @@ package final class RedisService: TimelineService {
     }
 
     package func perform(_ operation: Operation, _ completion: @escaping Completion) {
-        let connection = stream.connection(for: 0)
+        let (writes, reads) = (stream.connection(for: 0), stream.connection(for: 1))
         switch operation {
-        case .createUser(let user): create(user, connection, completion)
-        case .follow(let follower, let author): follow(follower, author, connection, completion)
-        case .post(let author, let text): post(author, text, connection, completion)
-        case .home(let reader, let skip, let count, false):
-            read("h:\(reader)", skip, count, connection, completion)
-        case .home(let reader, let skip, let count, true): readTexts(reader, skip, count, connection, completion)
-        case .check(let reader, .number(let seen)): readNew(reader, seen, connection, completion)
-        case .check(let reader, _): readNew(reader, nil, connection, completion)
-        case .userTimeline(let author, let skip, let count):
-            read("u:\(author)", skip, count, connection, completion)
+        case .createUser(let user): create(user, writes, completion)
+        case .follow(let follower, let author): follow(follower, author, writes, completion)
+        case .post(let author, let text): post(author, text, writes, completion)
+        case .home(let reader, let skip, let count, false): read("h:\(reader)", skip, count, reads, completion)
+        case .home(let reader, let skip, let count, true): readTexts(reader, skip, count, reads, completion)
+        case .check(let reader, .number(let seen)):
+            readNew(reader, RedisReadMark(packed: seen), reads, completion)
+        case .check(let reader, .position), .check(let reader, nil): readNewest(reader, reads, completion)
+        case .userTimeline(let author, let skip, let count): read("u:\(author)", skip, count, reads, completion)
         }
     }
 
@@ -225,30 +228,50 @@ package final class RedisService: TimelineService {
         }
     }
 
-    /// What was appended behind the part that the reader has seen.
+    /// A reader's first page, and how long the list is.
+    private func readNewest(_ reader: Int, _ connection: Connection, _ completion: @escaping Completion) {
+        read(reader, from: -50, after: 0, connection, completion)
+    }
+
+    /// What was appended behind the part that the reader has seen. The last entry of that is read again: where another one is in
+    /// its place, the list was trimmed meanwhile, and is read whole.
     private func readNew(
         _ reader: Int,
-        _ seen: UInt64?,
+        _ mark: RedisReadMark,
         _ connection: Connection,
         _ completion: @escaping Completion
     ) {
-        guard let seen else {
-            var length: UInt64 = 0
-            connection.send(["LLEN", "h:\(reader)"]) { reply in
-                if case .success(.integer(let value)) = reply { length = UInt64(max(0, value)) }
+        guard mark.length > 0 else { return read(reader, from: 0, after: mark.last, connection, completion) }
+        connection.send(["LRANGE", "h:\(reader)", String(mark.length - 1), "-1"]) { reply in
+            switch reply.flatMap({ RedisService.ids($0) }) {
+            case .failure(let error): completion(.failure(error))
+            case .success(let ids) where ids.first == mark.last:
+                let next = RedisReadMark(length: mark.length - 1 + UInt64(ids.count), last: ids.last ?? mark.last)
+                completion(.success(.page(ids.dropFirst().reversed(), texts: 0, next: .number(next.packed))))
+            case .success: self.read(reader, from: 0, after: mark.last, connection, completion)
             }
-            connection.send(["LRANGE", "h:\(reader)", "-50", "-1"]) { reply in
-                completion(
-                    reply.flatMap { RedisService.ids($0) }
-                        .map { .page($0.reversed(), texts: 0, next: .number(length)) }
-                )
-            }
-            return
         }
-        connection.send(["LRANGE", "h:\(reader)", String(seen), "-1"]) { reply in
+    }
+
+    /// The entries from a place on that came after one, with where the next read goes on.
+    private func read(
+        _ reader: Int,
+        from first: Int,
+        after last: UInt64,
+        _ connection: Connection,
+        _ completion: @escaping Completion
+    ) {
+        var length: UInt64 = 0
+        connection.send(["LLEN", "h:\(reader)"]) { reply in
+            if case .success(.integer(let value)) = reply { length = UInt64(max(0, value)) }
+        }
+        connection.send(["LRANGE", "h:\(reader)", String(first), "-1"]) { reply in
             completion(
                 reply.flatMap { RedisService.ids($0) }
-                    .map { .page($0.reversed(), texts: 0, next: .number(seen + UInt64($0.count))) }
+                    .map { ids in
+                        let next = RedisReadMark(length: length, last: ids.last ?? last)
+                        return .page(ids.filter { $0 > last }.reversed(), texts: 0, next: .number(next.packed))
+                    }
             )
         }
     }
