@@ -18,8 +18,8 @@ package enum NodeRequest: Equatable, Sendable {
     case snapshot(SnapshotPage)
     /// Hand a partition's primary over to one of its secondaries.
     case transfer(PartitionID, to: NodeID)
-    /// Whether a replica has the same checksum behind the same entry. Answered when it has applied it.
-    case compare(PartitionID, index: LogIndex, checksum: UInt64)
+    /// A replica's checksum behind an entry. Answered when it has applied it.
+    case checksum(PartitionID, index: LogIndex)
     /// Do without a secondary of a partition from now on.
     case exclude(PartitionID, NodeID)
     /// Ask the coordinator for a node that does not reach it. Answered with what it answers.
@@ -151,8 +151,8 @@ package enum NodeReply: Equatable, Sendable {
     case beacon(BeaconReply)
     /// A beacon that promises nothing: it was late, for another node, or this one does not do well.
     case noPromise
-    /// Whether a replica agrees; nil where it cannot tell.
-    case compared(Bool?)
+    /// Nil where the replica cannot tell.
+    case checksum(UInt64?)
     /// What the coordinator has answered.
     case relayed(CoordinatorReply)
     case recollected(MapRecollection.Memory)
@@ -194,11 +194,10 @@ extension NodeRequest: BinaryCodable {
         case .snapshot(let page):
             writer.write(UInt8(7))
             writer.write(page)
-        case .compare(let partition, let index, let checksum):
+        case .checksum(let partition, let index):
             writer.write(UInt8(9))
             writer.write(partition)
             writer.writeVariable(index)
-            writer.writeFixed(checksum)
         case .exclude(let partition, let node):
             writer.write(UInt8(8))
             writer.write(partition)
@@ -258,12 +257,7 @@ extension NodeRequest: BinaryCodable {
             )
         case 6: self = .transfer(try reader.readPartition(), to: NodeID(try reader.readFixed()))
         case 7: self = .snapshot(try reader.read())
-        case 9:
-            self = .compare(
-                try reader.readPartition(),
-                index: try reader.readOrdinal(),
-                checksum: try reader.readFixed()
-            )
+        case 9: self = .checksum(try reader.readPartition(), index: try reader.readOrdinal())
         case 8: self = .exclude(try reader.readPartition(), NodeID(try reader.readFixed()))
         case 10: self = .relay(try reader.read())
         case 11: self = .recollect
@@ -324,9 +318,9 @@ extension NodeReply: BinaryCodable {
             writer.write(UInt8(6))
             writer.write(reply)
         case .noPromise: writer.write(UInt8(7))
-        case .compared(let agrees):
+        case .checksum(let checksum):
             writer.write(UInt8(8))
-            writer.writeOptional(agrees) { $0.write($1) }
+            writer.writeOptional(checksum) { $0.writeFixed($1) }
         case .relayed(let reply):
             writer.write(UInt8(9))
             writer.write(reply)
@@ -360,7 +354,7 @@ extension NodeReply: BinaryCodable {
         case 6: self = .beacon(try reader.read())
         case 7: self = .noPromise
         case 8:
-            self = .compared(try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readBool() })
+            self = .checksum(try reader.readOptional { reader throws(BinaryDecodingError) in try reader.readFixed() })
         case 9: self = .relayed(try reader.read())
         case 10: self = .recollected(try reader.read())
         case let other: throw .invalid("node reply \(other)")

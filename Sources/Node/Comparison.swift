@@ -8,7 +8,8 @@ internal import Placement
 internal import Replication
 
 /// Compares the replicas of a partition: all that have applied the same entries must have the same checksum. A difference is
-/// an alarm: a disk or a program has changed what it should not have. One that differs from all others is rebuilt.
+/// an alarm: a disk or a program has changed what it should not have. One that differs from all others is rebuilt; where that is the
+/// primary, it hands over first, and the next one finds it.
 ///
 /// Confined to its host's event loop.
 final class Comparison {
@@ -16,8 +17,7 @@ final class Comparison {
 
     private struct Question {
         let index: LogIndex
-        let checksum: UInt64
-        let answer: (Bool?) -> Void
+        let answer: (UInt64?) -> Void
     }
 
     private unowned let replica: Replica
@@ -37,37 +37,47 @@ final class Comparison {
     func begin() {
         guard replica.isServing, replica.failure == nil, !replica.applier.isStalled else { return }
         let partition = replica.partition
-        let (nodes, index) = (replica.state.configuration.secondaries, partition.appliedIndex)
+        let (nodes, index, checksum) = (
+            replica.state.configuration.secondaries, partition.appliedIndex, partition.checksum
+        )
         guard !nodes.isEmpty else { return }
-        let request = NodeRequest.compare(partition.id, index: index, checksum: partition.checksum)
-        let answers = Gathering<Bool?>(count: nodes.count) { answers in
-            self.judge(zip(nodes, answers).map { (node: $0, agrees: $1) }, at: index)
+        let request = NodeRequest.checksum(partition.id, index: index)
+        let answers = Gathering<UInt64?>(count: nodes.count) { answers in
+            self.judge(checksum, zip(nodes, answers).map { (node: $0, checksum: $1) }, at: index)
         }
         for (position, node) in nodes.enumerated() {
             host.ask(node, request, deadline: .now() + Comparison.patience) { result in
-                guard case .success(.compared(let agrees)) = result else { return answers.set(nil, at: position) }
-                answers.set(agrees, at: position)
+                guard case .success(.checksum(let checksum)) = result else { return answers.set(nil, at: position) }
+                answers.set(checksum, at: position)
             }
         }
     }
 
-    /// One that differs where others agree is rebuilt. Where nobody agrees, or nobody else was heard, nobody knows which is wrong.
-    private func judge(_ answers: [(node: NodeID, agrees: Bool?)], at index: LogIndex) {
-        let odd = answers.filter { $0.agrees == false }.map(\.node)
-        let agreeing = answers.count { $0.agrees == true }
-        agreements += agreeing
+    private func judge(_ checksum: UInt64, _ answers: [(node: NodeID, checksum: UInt64?)], at index: LogIndex) {
+        agreements += answers.count { $0.checksum == checksum }
+        switch ChecksumVerdict(primary: checksum, secondaries: answers) {
+        case .same: break
+        case .secondaryIsOdd(let node):
+            note([node], at: index, isRebuilt: true)
+            replica.handle(.rebuild(node))
+        case .primaryIsOdd(let successor):
+            note([host.node], at: index, isRebuilt: true)
+            replica.handle(.transfer(to: successor))
+        case .undecided(let nodes): note(nodes, at: index, isRebuilt: false)
+        }
+    }
+
+    private func note(_ odd: [NodeID], at index: LogIndex, isRebuilt: Bool) {
         differences += odd.count
-        let isRebuilt = odd.count == 1 && agreeing > 0
         for node in odd {
             host.replicaDiffers(in: replica.partition.id, at: node, index: index, isRebuilt: isRebuilt)
         }
-        if isRebuilt, let node = odd.first { replica.handle(.rebuild(node)) }
     }
 
     /// Answers a primary, at once or when the entry is applied here.
-    func take(index: LogIndex, checksum: UInt64, answer: @escaping (Bool?) -> Void) {
+    func take(index: LogIndex, answer: @escaping (UInt64?) -> Void) {
         question?.answer(nil)
-        question = Question(index: index, checksum: checksum, answer: answer)
+        question = Question(index: index, answer: answer)
         noteApplied()
     }
 
@@ -81,7 +91,6 @@ final class Comparison {
     func noteApplied() {
         guard let asked = question, replica.partition.appliedIndex >= asked.index else { return }
         question = nil
-        guard replica.partition.appliedIndex == asked.index else { return asked.answer(nil) }
-        asked.answer(replica.partition.checksum == asked.checksum)
+        asked.answer(replica.partition.appliedIndex == asked.index ? replica.partition.checksum : nil)
     }
 }

@@ -108,8 +108,8 @@ final class HostGroup: Sendable {
         case .replicate(let mail): replicate(mail, reply)
         case .transfer(let partition, let successor):
             onHost(of: partition) { reply($0.lead(partition, .transfer(to: successor))) }
-        case .compare(let partition, let index, let checksum):
-            onHost(of: partition) { $0.compare(partition, at: index, checksum, reply: reply) }
+        case .checksum(let partition, let index):
+            onHost(of: partition) { $0.checksum(of: partition, at: index, reply: reply) }
         case .exclude(let partition, let node):
             onHost(of: partition) { reply($0.lead(partition, .exclude(node))) }
         case .snapshot(let page): onHost(of: page.partition) { $0.receive(page, completion: reply) }

@@ -25,7 +25,7 @@ final class PartitionHost {
     let clock: WallClock
     let resources: NodeResources
     private let settings: NodeSettings
-    private let node: NodeID
+    let node: NodeID
     private let log: GroupCommitLog
     let problems: ProblemBoard
     private let logger: Logger
@@ -378,11 +378,10 @@ final class PartitionHost {
         courier.forget(partition)
     }
 
-    /// Answers whether a replica of this loop has the same as its primary.
-    func compare(_ partition: PartitionID, at index: LogIndex, _ checksum: UInt64, reply: @escaping (NodeReply) -> Void)
-    {
-        guard let replica = byID[partition], !replica.isInstalling else { return reply(.compared(nil)) }
-        replica.comparison.take(index: index, checksum: checksum) { reply(.compared($0)) }
+    /// Answers what a replica of this loop has come to behind an entry.
+    func checksum(of partition: PartitionID, at index: LogIndex, reply: @escaping (NodeReply) -> Void) {
+        guard let replica = byID[partition], !replica.isInstalling else { return reply(.checksum(nil)) }
+        replica.comparison.take(index: index) { reply(.checksum($0)) }
     }
 
     /// Tells a partition's primary what an operator wants.

@@ -6,6 +6,8 @@ import Simulator
 struct SimulateMain {
     /// Seeds between two looks at whether one has failed.
     private static let batch: UInt64 = 64
+    /// So many seeds cover everything.
+    private static let seedsThatCoverAll: UInt64 = 700
 
     static func main() {
         var arguments = CommandLine.arguments.dropFirst()
@@ -38,6 +40,10 @@ struct SimulateMain {
             next = end
         }
         print("\(count) seeds from \(first): \(totals)")
+        if count >= seedsThatCoverAll, !totals.missing.isEmpty {
+            print("never happened: \(totals.missing.joined(separator: ", "))")
+            exit(1)
+        }
     }
 
     private static func replay(_ seed: UInt64) {
@@ -60,6 +66,8 @@ private struct Totals: CustomStringConvertible {
         writes += result.acknowledgedWrites
         coverage.add(result.coverage)
     }
+
+    var missing: [String] { coverage.missing }
 
     var description: String {
         "\(steps) steps, \(coverage.faults) faults, \(writes) acknowledged writes\n"

@@ -11,9 +11,11 @@ import Testing
     private static let seeds: Range<UInt64> = 1..<26
 
     /// - Parameters:
+    ///   - expected: what must have befallen the replicas in every run.
     ///   - longestSilence: the most that the partition may answer nobody, in microseconds.
     ///   - longestWithoutWrite: the most that it may acknowledge no write.
     private func check(
+        _ expected: Harm...,
         longestSilence: UInt64 = .max,
         longestWithoutWrite: UInt64 = .max,
         _ harm: @escaping @Sendable (Simulation) -> Void,
@@ -27,6 +29,9 @@ import Testing
             if let violation = result.violation {
                 Issue.record("seed \(seed): \(violation)", sourceLocation: sourceLocation)
             }
+            for harm in expected {
+                #expect(result.coverage.count(of: harm) > 0, "seed \(seed): no \(harm)", sourceLocation: sourceLocation)
+            }
             #expect(result.acknowledgedWrites > 100, "seed \(seed)", sourceLocation: sourceLocation)
             #expect(result.longestSilence <= longestSilence, "seed \(seed)", sourceLocation: sourceLocation)
             #expect(result.longestWithoutWrite <= longestWithoutWrite, "seed \(seed)", sourceLocation: sourceLocation)
@@ -37,7 +42,7 @@ import Testing
     private static let failover: UInt64 = 2_900_000
 
     @Test func primaryKilled() {
-        check(longestSilence: Self.failover) { simulation in
+        check(.crash, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.crash.befall(simulation.firstPrimary, for: 2 * Self.seconds, in: simulation)
             }
@@ -45,7 +50,7 @@ import Testing
     }
 
     @Test func primaryIsolatedButAlive() {
-        check(longestSilence: Self.failover) { simulation in
+        check(.isolation, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.isolation.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
             }
@@ -53,7 +58,7 @@ import Testing
     }
 
     @Test func secondaryKilled() {
-        check(longestSilence: Self.failover) { simulation in
+        check(.crash, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.crash.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
             }
@@ -61,7 +66,7 @@ import Testing
     }
 
     @Test func secondarySlow() {
-        check { simulation in
+        check(.pause, .slowDisk) { simulation in
             simulation.repeating(every: 5 * Self.seconds) { simulation in
                 Harm.pause.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
                 Harm.slowDisk.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
@@ -70,7 +75,7 @@ import Testing
     }
 
     @Test func oneWayLink() {
-        check { simulation in
+        check(.cutOneWay) { simulation in
             simulation.repeating(every: 4 * Self.seconds) { simulation in
                 Harm.cutOneWay.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
                 Harm.cutOneWay.befall(simulation.firstSecondary, for: 3 * Self.seconds, in: simulation)
@@ -79,7 +84,7 @@ import Testing
     }
 
     @Test func flappingLink() {
-        check { simulation in
+        check(.flap) { simulation in
             simulation.repeating(every: 5 * Self.seconds) { simulation in
                 Harm.flap.befall(simulation.firstPrimary, for: 4 * Self.seconds, in: simulation)
             }
@@ -87,7 +92,7 @@ import Testing
     }
 
     @Test func processPausedPastTheLease() {
-        check(longestSilence: Self.failover) { simulation in
+        check(.pause, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.pause.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
             }
@@ -95,7 +100,7 @@ import Testing
     }
 
     @Test func allReplicasKilledAtOnce() {
-        check { simulation in
+        check(.crashOfAll) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.crashOfAll.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
             }
@@ -103,7 +108,7 @@ import Testing
     }
 
     @Test func failingSync() {
-        check { simulation in
+        check(.failedSync) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.failedSync.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
             }
@@ -112,7 +117,7 @@ import Testing
 
     @Test func primarysDiskFull() {
         // Its reads go on meanwhile; its place is handed over as when a node is told to end.
-        check(longestSilence: 700_000, longestWithoutWrite: Self.seconds) { simulation in
+        check(.fullDisk, longestSilence: 700_000, longestWithoutWrite: Self.seconds) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.fullDisk.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
             }
@@ -121,7 +126,7 @@ import Testing
 
     @Test func primarysDiskHangs() {
         // The log's patience, and then as if it had failed.
-        check(longestWithoutWrite: 3 * Self.seconds / 2 + Self.failover) { simulation in
+        check(.slowDisk, longestWithoutWrite: 3 * Self.seconds / 2 + Self.failover) { simulation in
             simulation.repeating(every: 8 * Self.seconds) { simulation in
                 Harm.slowDisk.befall(simulation.firstPrimary, for: 6 * Self.seconds, in: simulation)
             }
@@ -129,20 +134,20 @@ import Testing
     }
 
     @Test func dataDirectoryLost() {
-        check { simulation in
+        check(.lostData) { simulation in
             Harm.lostData.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
         }
     }
 
     @Test func logDamaged() {
-        check { simulation in
+        check(.damagedLog) { simulation in
             Harm.damagedLog.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
         }
     }
 
     @Test func primaryCutOffFromTheCoordinatorOnly() {
         // It asks through others who is to be left out.
-        check(longestWithoutWrite: Self.failover) { simulation in
+        check(.unreachableCoordinator, .crash, longestWithoutWrite: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.unreachableCoordinator.befall(simulation.firstPrimary, for: 5 * Self.seconds, in: simulation)
                 Harm.crash.befall(simulation.firstSecondary, for: 3 * Self.seconds, in: simulation)
@@ -160,13 +165,13 @@ import Testing
 
     @Test func coordinatorDown() {
         // Nothing notices: not one answer is late.
-        check(longestSilence: 700_000) { simulation in
+        check(.coordinatorDown, longestSilence: 700_000) { simulation in
             Harm.coordinatorDown.befall(simulation.firstPrimary, for: 10 * Self.seconds, in: simulation)
         }
     }
 
     @Test func plannedTransfers() {
-        check(longestSilence: 700_000) { simulation in
+        check(.transfer, longestSilence: 700_000) { simulation in
             simulation.repeating(every: Self.seconds) { simulation in
                 Harm.transfer.befall(simulation.firstPrimary, for: 0, in: simulation)
             }

@@ -77,6 +77,8 @@ package struct Coverage: Sendable {
 
     package var faults: Int { harms.values.reduce(0, +) }
 
+    package func count(of harm: Harm) -> Int { harms[harm] ?? 0 }
+
     /// What has never happened, by name.
     package var missing: [String] {
         Occurrence.allCases.filter { occurrences[$0] == nil }.map(\.rawValue)

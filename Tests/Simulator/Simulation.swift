@@ -314,7 +314,7 @@ package final class Simulation {
 
     /// Whether all other members of every partition of a node have what it has: then its data may go.
     func mayLoseData(_ node: SimulatedNode) -> Bool {
-        guard lostNode == nil, node.isUp, nodes.count > coordinator.map.replicationFactor else { return false }
+        guard lostNode == nil, node.isUp, coordinator.map.replicationFactor > 1 else { return false }
         return coordinator.map.configurations.allSatisfy {
             !$0.replicas.contains(node.id) || $0.replicas.count == coordinator.map.replicationFactor
         }
