@@ -344,7 +344,8 @@ def test_a_disk_below_its_reserve_refuses_writes_serves_reads_and_recovers_by_it
         client.execute_command("FOLLOW", user, (user + 1) % 20)
         model.follow(user, (user + 1) % 20)
         model.post(int(client.execute_command("TWEET.POST", user, "before", "KEY", "before")), user)
-    eventually(lambda: len(client.execute_command("TIMELINE.HOME", 1, "IDS")[1]) == 2)
+    # What is on its way then waits at its senders.
+    assert_agrees(client, model)
     faults.set(free_megabytes=799)
     eventually(lambda: all("799 MiB left" in cluster.readiness(node) for node in ("node1", "node2")))
     writes = [("TWEET.POST", 1, "x"), ("FOLLOW", 1, 5), ("UNFOLLOW", 1, 2), ("USER.CREATE", "late"),
