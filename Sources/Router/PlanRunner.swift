@@ -61,14 +61,14 @@ final class PlanRunner {
             guard !moved.isEmpty else { continue }
             request.waiting.subtract(moved)
             if request.waiting.isEmpty { requests[number] = nil }
-            ask(moved, request.asking)
+            ask(moved, request.reading)
         }
     }
 
     /// A read that may be behind a write of its user stays behind it.
     private func mayMove(_ part: Int, of request: ReadRequest) -> Bool {
-        if let place = request.asking.place, order.isBehindWrite(place.number, for: place.actor) { return false }
-        return request.asking.parts[part].hasMoved(from: request.node, in: map)
+        if let place = request.reading.place, order.isBehindWrite(place.number, for: place.actor) { return false }
+        return request.reading.parts[part].hasMoved(from: request.node, in: map)
     }
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
@@ -255,78 +255,38 @@ final class PlanRunner {
     ) {
         guard !queries.isEmpty else { return completion([]) }
         let user = queries.count == 1 ? queries.first?.query.actors.first : nil
-        let asking = Asking(
+        let reading = Reading(
             parts: queries.map { QueryPart($0, isOfPage: isOfPage, terms) },
             deadline: terms.deadline,
             place: user.map { (.user($0), order.number()) },
             results: Gathering(count: queries.count, completion: completion)
         )
-        ask(Array(queries.indices), asking)
+        ask(Array(queries.indices), reading)
     }
 
-    /// A query of several parts, while results come in. Confined to its event loop.
-    private final class Asking {
-        var parts: [QueryPart]
-        let deadline: NIODeadline
-        /// Of a read of one user: its place among the user's commands.
-        let place: (actor: Actor, number: UInt64)?
-        let results: Gathering<Result<Answer, Refusal>>
-
-        init(
-            parts: [QueryPart],
-            deadline: NIODeadline,
-            place: (actor: Actor, number: UInt64)?,
-            results: Gathering<Result<Answer, Refusal>>
-        ) {
-            self.parts = parts
-            self.deadline = deadline
-            self.place = place
-            self.results = results
-        }
-    }
-
-    /// Parts that one node is asked for. Confined to its event loop.
-    private final class ReadRequest {
-        let node: NodeID
-        let asking: Asking
-        /// In the order of the reply.
-        let parts: [Int]
-        /// Those whose results are taken from the reply: others are asked of somebody else meanwhile.
-        var waiting: Set<Int>
-
-        init(node: NodeID, asking: Asking, parts: [Int]) {
-            self.node = node
-            self.asking = asking
-            self.parts = parts
-            waiting = Set(parts)
-        }
-
-        func isWaiting(for part: Int) -> Bool { waiting.contains(part) }
-    }
-
-    private func ask(_ indexes: [Int], _ asking: Asking) {
+    private func ask(_ indexes: [Int], _ reading: Reading) {
         // A read sees its user's earlier writes, those that are tried again too.
-        if let place = asking.place, order.mustWait(place.number, for: place.actor, { self.ask(indexes, asking) }) {
+        if let place = reading.place, order.mustWait(place.number, for: place.actor, { self.ask(indexes, reading) }) {
             return
         }
         var byNode: [NodeID: [Int]] = [:]
         var homeless: [Int] = []
         for index in indexes {
-            if let node = asking.parts[index].node(in: map) {
+            if let node = reading.parts[index].node(in: map) {
                 byNode[node, default: []].append(index)
             } else {
                 homeless.append(index)
             }
         }
-        askAgain(homeless, asking)
+        askAgain(homeless, reading)
         let now = NIODeadline.now()
         for (node, indexes) in byNode {
-            let question = NodeRequest.query(indexes.map { asking.parts[$0].question })
-            let deadlines = indexes.map { asking.parts[$0].deadline(now: now, end: asking.deadline) }
+            let question = NodeRequest.query(indexes.map { reading.parts[$0].question })
+            let deadlines = indexes.map { reading.parts[$0].deadline(now: now, end: reading.deadline) }
             lastRequest += 1
             let number = lastRequest
-            requests[number] = ReadRequest(node: node, asking: asking, parts: indexes)
-            links.ask(node, question, deadline: deadlines.min() ?? asking.deadline) { result in
+            requests[number] = ReadRequest(node: node, reading: reading, parts: indexes)
+            links.ask(node, question, deadline: deadlines.min() ?? reading.deadline) { result in
                 guard let request = self.requests.removeValue(forKey: number) else { return }
                 self.take(result, for: request)
             }
@@ -334,47 +294,47 @@ final class PlanRunner {
     }
 
     private func take(_ result: Result<NodeReply, NodeFailure>, for request: ReadRequest) {
-        let asking = request.asking
+        let reading = request.reading
         let indexes = request.parts.filter(request.isWaiting)
         switch result {
         case .success(.queried(let results)) where results.count == request.parts.count:
             for (index, result) in zip(request.parts, results) where request.isWaiting(for: index) {
                 switch result {
                 case .failure(let refusal) where refusal.code == .unavailable:
-                    askAgain([index], asking, otherwise: result)
-                case .success(let answer) where asking.parts[index].isInDoubt(answer):
-                    askAgain([index], asking, toPrimary: true, otherwise: result)
-                case .success, .failure: asking.results.set(result, at: index)
+                    askAgain([index], reading, otherwise: result)
+                case .success(let answer) where reading.parts[index].isInDoubt(answer):
+                    askAgain([index], reading, toPrimary: true, otherwise: result)
+                case .success, .failure: reading.results.set(result, at: index)
                 }
             }
         case .failure(.busy):
             for index in indexes {
-                asking.results.set(
-                    .failure(.busy("too much is waiting for partition \(asking.parts[index].partition)")),
+                reading.results.set(
+                    .failure(.busy("too much is waiting for partition \(reading.parts[index].partition)")),
                     at: index
                 )
             }
-        case .success, .failure: askAgain(indexes, asking)
+        case .success, .failure: askAgain(indexes, reading)
         }
     }
 
     /// - Parameter result: where there is no time left.
     private func askAgain(
         _ indexes: [Int],
-        _ asking: Asking,
+        _ reading: Reading,
         toPrimary: Bool = false,
         otherwise result: Result<Answer, Refusal>? = nil
     ) {
         guard !indexes.isEmpty else { return }
-        if .now() + PlanRunner.retryPause < asking.deadline {
+        if .now() + PlanRunner.retryPause < reading.deadline {
             for index in indexes {
-                asking.parts[index].goOn(toPrimary: toPrimary)
+                reading.parts[index].goOn(toPrimary: toPrimary)
             }
-            eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, asking) }
+            eventLoop.assumeIsolated().scheduleTask(in: PlanRunner.retryPause) { self.ask(indexes, reading) }
             return
         }
         for index in indexes {
-            asking.results.set(result ?? .failure(unavailable(asking.parts[index].partition)), at: index)
+            reading.results.set(result ?? .failure(unavailable(reading.parts[index].partition)), at: index)
         }
     }
 }

@@ -173,17 +173,22 @@ def test_a_planned_restart_fails_no_request(own):
     assert {user: len(pages(client, "TIMELINE.USER", user, "IDS", count=200)) for user in users} == counts
 
 
-def test_reads_of_a_primary_that_hangs_are_asked_of_the_next(own):
-    cluster = own(replicas=3, partitions=4)
-    users = range(12)
+def patient_client_of(cluster, users):
+    """A client who waits longer than any failover takes, and whose users are there."""
+    client = cluster.client()
+    client.execute_command("CLIENT", "DEADLINE", 25_000)
     for user in users:
-        cluster.client().execute_command("USER.CREATE", f"u{user}", "ID", user)
+        client.execute_command("USER.CREATE", f"u{user}", "ID", user)
+    return client
+
+
+def test_reads_of_a_primary_that_hangs_are_asked_of_the_next(own):
+    cluster, users = own(replicas=3, partitions=4), range(12)
+    client = patient_client_of(cluster, users)
     hanging = cluster.primaries()[0]
     cluster.pause(hanging)
     try:
         # They are under way when the others notice: nobody asks a second time, and the primary asked first never answers.
-        client = cluster.client()
-        client.execute_command("CLIENT", "DEADLINE", 25_000)
         pipeline = client.pipeline(transaction=False)
         for user in users:
             pipeline.execute_command("FOLLOWING", user)
@@ -194,13 +199,9 @@ def test_reads_of_a_primary_that_hangs_are_asked_of_the_next(own):
 
 
 def test_a_read_stays_behind_its_users_write_to_a_primary_that_hangs(own):
-    cluster = own(replicas=3, partitions=4)
-    users = range(12)
-    for user in users:
-        cluster.client().execute_command("USER.CREATE", f"u{user}", "ID", user)
+    cluster, users = own(replicas=3, partitions=4), range(12)
+    client = patient_client_of(cluster, users)
     hanging = cluster.primaries()[0]
-    client = cluster.client()
-    client.execute_command("CLIENT", "DEADLINE", 25_000)
     pipeline = client.pipeline(transaction=False)
     for user in users:
         pipeline.execute_command("TWEET.POST", user, "x")

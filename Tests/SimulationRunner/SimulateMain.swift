@@ -6,8 +6,6 @@ import Simulator
 struct SimulateMain {
     /// Seeds between two looks at whether one has failed.
     private static let batch: UInt64 = 64
-    /// So many seeds cover everything.
-    private static let seedsThatCoverAll: UInt64 = 700
 
     static func main() {
         var arguments = CommandLine.arguments.dropFirst()
@@ -40,7 +38,7 @@ struct SimulateMain {
             next = end
         }
         print("\(count) seeds from \(first): \(totals)")
-        if count >= seedsThatCoverAll, !totals.missing.isEmpty {
+        if count >= Coverage.seeds, !totals.missing.isEmpty {
             print("never happened: \(totals.missing.joined(separator: ", "))")
             exit(1)
         }

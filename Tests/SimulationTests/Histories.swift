@@ -4,7 +4,8 @@ import Testing
 
 /// Whole clusters under any faults at any times. `scripts/simulate --seeds N` runs more.
 @Suite struct Histories {
-    private static let seeds = UInt64(ProcessInfo.processInfo.environment["ROOKERY_SIMULATION_SEEDS"] ?? "") ?? 700
+    private static let seeds =
+        UInt64(ProcessInfo.processInfo.environment["ROOKERY_SIMULATION_SEEDS"] ?? "") ?? Coverage.seeds
     private static let batch: UInt64 = 64
 
     @Test func whateverHappensNothingAcknowledgedIsLostAndEverythingHeals() {

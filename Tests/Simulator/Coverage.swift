@@ -77,6 +77,9 @@ package struct Coverage: Sendable {
 
     package var faults: Int { harms.values.reduce(0, +) }
 
+    /// So many seeds leave nothing out.
+    package static let seeds: UInt64 = 700
+
     package func count(of harm: Harm) -> Int { harms[harm] ?? 0 }
 
     /// What has never happened, by name.
