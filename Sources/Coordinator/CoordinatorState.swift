@@ -339,6 +339,12 @@ package struct CoordinatorState {
         map.configurations = placement.target(from: []).map { nodes in
             PartitionMap.Configuration(epoch: 1, primary: nodes.first, secondaries: Array(nodes.dropFirst()))
         }
+        // Places are even, and who comes first in them is chance.
+        for handover in LeaderBalance(map).handovers {
+            let index = Int(handover.partition.rawValue)
+            let others = map.configurations[index].replicas.filter { $0 != handover.successor }
+            map.configurations[index] = .init(epoch: 1, primary: handover.successor, secondaries: others)
+        }
         map.version += 1
         return [.store(map), .answer(.map(map))]
     }

@@ -45,6 +45,18 @@ import Testing
         }
     }
 
+    @Test(arguments: 1...20) func aNewClustersNodesLeadAsManyPartitionsEach(_ firstNode: UInt64) {
+        var state = CoordinatorState(map: PartitionMap())
+        for number in 0..<UInt64(5) {
+            let member = Self.member(firstNode * 1_000 + number * 37, "node\(number)")
+            _ = state.handle(.beat(member, .well), now: 0, random: 1)
+        }
+        _ = state.handle(.initialize(partitions: 64, replicationFactor: 3, nodes: 5), now: 0, random: 9)
+        let leads = Dictionary(grouping: state.map.configurations.compactMap(\.primary)) { $0 }.values.map(\.count)
+        #expect(leads.sorted() == [12, 13, 13, 13, 13])
+        #expect(state.map.configurations.allSatisfy { Set($0.replicas).count == 3 && $0.epoch == 1 })
+    }
+
     @Test func aNodeThatMovedChangesTheMapAndOneThatBeatsDoesNot() {
         var state = Self.state(nodes: 1)
         let version = state.map.version
