@@ -156,6 +156,12 @@ package struct ReplicaState {
     package var lastIndex: LogIndex { log.last }
     /// With which index each epoch begins in the log.
     package var epochs: EpochTable { log.epochs }
+    /// Whether a member is not known to hold an entry. Only this replica's log can give it what it lacks: a snapshot would take from
+    /// a member what it has acknowledged.
+    package func isAwaited(_ index: LogIndex, by node: NodeID) -> Bool {
+        guard case .primary(let leadership) = role, configuration.secondaries.contains(node) else { return false }
+        return leadership.followers[node]?.matched ?? 0 < index
+    }
     /// Whether others can do without this replica: another one has its place, or there are too few to change that.
     package func mayLeave(now: MonotonicTime) -> Bool {
         switch role {

@@ -22,7 +22,7 @@ import Testing
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let results = Simulation.run(seeds: Self.seeds) { seed in
-            Simulation(seed: seed, replicationFactor: 3).run(harm: harm)
+            Simulation(seed: seed, replicationFactor: 3, mayDrift: false).run(harm: harm)
         }
         for result in results {
             let seed = result.seed
@@ -142,6 +142,17 @@ import Testing
     @Test func logDamaged() {
         check(.damagedLog) { simulation in
             Harm.damagedLog.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+        }
+    }
+
+    @Test func bitFlippedInTheLog() {
+        // Nobody is read a record that is not what was written, and who starts with one starts as a stranger.
+        check(.flippedBit, .crash) { simulation in
+            let primary = simulation.firstPrimary
+            Harm.flippedBit.befall(primary, for: Self.seconds, in: simulation)
+            simulation.repeating(every: 5 * Self.seconds) { simulation in
+                Harm.crash.befall(primary, for: Self.seconds, in: simulation)
+            }
         }
     }
 

@@ -11,7 +11,8 @@ package enum Occurrence: String, CaseIterable, Sendable {
         readElsewhere
     case mapRelayed
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
-    case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused
+    case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused, unreadLog, stoppedByItsLog,
+        learnerNamedAgain, farDrift
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.

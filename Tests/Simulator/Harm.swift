@@ -7,8 +7,8 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, lostData, damagedLog, flush, transfer, leave,
-        rebuild
+    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, unreadableLog, lostData, damagedLog, flippedBit
+    case flush, transfer, leave, rebuild
     case unreachableCoordinator
 
     /// Any fault, of anything, for any time.
@@ -66,6 +66,15 @@ package enum Harm: CaseIterable, Sendable {
             (.node(primary), .node(learner)), (.node(learner), .node(primary)),
         ]
         Harm.cut(unknowing.map { (.coordinator, .node($0)) } + between, for: time, in: simulation)
+    }
+
+    /// A learner that is silent for so long that it is withdrawn, and named again when it is back: all in one epoch, in which what
+    /// it said before is not to count.
+    static func maybe(whileTeaching follower: NodeID, in simulation: Simulation) {
+        guard simulation.isHarmful, simulation.random.one(in: 12), let node = simulation.nodes[follower] else { return }
+        let time = UInt64.random(in: 1_200_000...3_000_000, using: &simulation.random)
+        simulation.trace { "FAULT pause of learner \(follower) for \(time)" }
+        node.pausedUntil = max(node.pausedUntil, simulation.now + time)
     }
 
     /// A claim that is on its way for long, while the claimant starts again and, not knowing of it, grants the old primary
@@ -132,8 +141,8 @@ package enum Harm: CaseIterable, Sendable {
         case .lateReplies: Harm.makeRepliesLate(to: node, for: time, in: simulation)
         case .flap: Harm.flap(node, other, until: simulation.now + time, in: simulation)
         case .coordinatorDown:
-            simulation.isCoordinatorUp = false
-            simulation.schedule(after: time) { [unowned simulation] in simulation.isCoordinatorUp = true }
+            simulation.stopCoordinator()
+            simulation.schedule(after: time) { [unowned simulation] in simulation.startCoordinator() }
         case .unreachableCoordinator:
             let links: [(Address, Address)] = [(.node(node.id), .coordinator), (.coordinator, .node(node.id))]
             Harm.cut(links, for: time, in: simulation)
@@ -153,6 +162,7 @@ package enum Harm: CaseIterable, Sendable {
             node.disk.hasFailed = true
             node.logFailed()
             Harm.crash(node, after: time, in: simulation)
+        case .unreadableLog: node.unreadableUntil = max(node.unreadableUntil, simulation.now + time)
         case .lostData:
             // More than the protocol promises to survive, if another one is lost before it is replaced.
             guard simulation.mayLoseData(node) else { return false }
@@ -161,6 +171,12 @@ package enum Harm: CaseIterable, Sendable {
             guard simulation.mayLoseData(node) else { return false }
             node.crash()
             simulation.replace(node, with: node.disk.withoutLog(), after: time)
+        case .flippedBit:
+            // As much of a loss as that of the log: nobody knows which of its records are what was written.
+            guard simulation.mayLoseData(node) else { return false }
+            simulation.noteLoss(of: node)
+            node.disk.isDamaged = true
+            if simulation.random.one(in: 2) { Harm.crash(node, after: time, in: simulation) }
         case .flush:
             for node in simulation.sortedNodes {
                 for partition in simulation.partitions {

@@ -82,14 +82,15 @@ struct InvariantChecker {
     }
 
     /// A secondary that may be read lacks nothing that anybody was told longer ago than it may be behind.
+    ///
+    /// - Parameter staleness: how long ago, in true time.
     mutating func checkReadsElsewhere(
         _ nodes: some Sequence<SimulatedNode>,
         _ partition: PartitionID,
         staleness: UInt64,
         now: UInt64
     ) {
-        // Clocks run a little fast or slow.
-        let horizon = now - min(now, staleness + staleness / 40)
+        let horizon = now - min(now, staleness)
         while let next = visible[partition]?.dropFirst().first, next.since <= horizon {
             visible[partition]?.removeFirst()
         }

@@ -14,11 +14,26 @@ extension SimulatedNode {
         // Long, now and then: the replica may be in another epoch then.
         let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
         whenAwake(after: time, run) {
-            let found = self.disk.entries(of: partition, from: first, limit: 100)
+            let isUnreadable = self.disk.isDamaged || self.simulation.now < self.unreadableUntil
+            if isUnreadable { self.simulation.coverage.note(.unreadLog) }
+            if isUnreadable, self.replicas[partition]?.isAwaited(first, by: follower) == true {
+                return self.stop(partition)
+            }
+            let found = isUnreadable ? nil : self.disk.entries(of: partition, from: first, limit: 100)
             self.handle(
                 .read(found?.1 ?? [], previousEpoch: found?.previous ?? 0, for: follower, epoch: epoch),
                 in: partition
             )
+        }
+    }
+
+    /// Others do without what this node has of a partition, until whoever operates it starts it again.
+    private func stop(_ partition: PartitionID) {
+        simulation.coverage.note(.stoppedByItsLog)
+        logFailed(in: partition)
+        whenAwake(after: 3_000_000, run) {
+            self.crash()
+            self.start()
         }
     }
 

@@ -27,6 +27,8 @@ struct SimulatedDisk {
     private(set) var lastNumber: UInt64 = 0
     /// Whether writes and syncs fail from now on.
     var hasFailed = false
+    /// Whether a record of the log is not what was written: it cannot be read back, and a start finds it.
+    var isDamaged = false
 
     mutating func write(_ entries: [ReplicatedEntry], after: LogIndex, in partition: PartitionID) {
         lastNumber += 1

@@ -28,6 +28,8 @@ final class SimulatedNode {
     /// Until then no sync ends.
     var hungUntil: UInt64 = 0
     private var ticksOfSync = 0
+    /// Until then nothing can be read back from its log.
+    var unreadableUntil: UInt64 = 0
     /// Until then it takes nothing new.
     var fullUntil: UInt64 = 0
     /// It is about to be ended.
@@ -57,7 +59,7 @@ final class SimulatedNode {
         self.id = id
         self.simulation = simulation
         clockStart = UInt64.random(in: 1_000_000...1_000_000_000, using: &simulation.random)
-        clockRate = UInt64.random(in: 980...1_020, using: &simulation.random)
+        clockRate = UInt64.random(in: simulation.clockRates, using: &simulation.random)
         leases = LeaseTable(times: simulation.settings.times, run: 0, now: 0)
     }
 
@@ -67,6 +69,8 @@ final class SimulatedNode {
 
     func start() {
         guard !isUp, !isRetired else { return }
+        // Whoever cannot tell what its log says starts as somebody else, who has acknowledged nothing.
+        guard !disk.isDamaged else { return simulation.replace(self, with: disk.withoutLog(), after: 0) }
         isUp = true
         run = UInt64.random(in: 1...UInt64.max, using: &simulation.random)
         leases = LeaseTable(times: simulation.settings.times, run: run, now: now)
@@ -349,8 +353,11 @@ final class SimulatedNode {
         case .askForMap:
             membership.ask(.map(newerThan: map.version))
         case .readEntries(let first, let follower, let epoch):
+            Harm.maybe(whileTeaching: follower, in: simulation)
             readEntries(from: first, for: follower, epoch, in: partition)
-        case .sendSnapshot(let follower, let epoch): sendSnapshot(to: follower, epoch, of: partition)
+        case .sendSnapshot(let follower, let epoch):
+            Harm.maybe(whileTeaching: follower, in: simulation)
+            sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
         case .discard: discard(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
@@ -415,9 +422,13 @@ final class SimulatedNode {
         tickets = []
         simulation.coverage.note(.failedLog)
         for partition in replicas.keys.sorted() {
-            handle(.logFailed, in: partition)
-            forget(partition)
+            logFailed(in: partition)
         }
+    }
+
+    func logFailed(in partition: PartitionID) {
+        handle(.logFailed, in: partition)
+        forget(partition)
     }
 
     private func apply(upTo index: LogIndex, in partition: PartitionID) {

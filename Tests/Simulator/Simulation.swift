@@ -41,6 +41,10 @@ package final class Simulation {
     private static let coordinatorTick: UInt64 = 100_000
     private static let largestTrace = 200_000
     private static let freshnessPause: UInt64 = 10_000
+    /// How fast nodes' clocks go, in thousandths.
+    private static let clocks: ClosedRange<UInt64> = 980...1_020
+    /// As far apart as they may be, where a lease is not to outlast a grace period.
+    private static let driftingClocks: ClosedRange<UInt64> = 850...1_180
     /// Many times what a run has.
     private static let mostSteps = 1_000_000
 
@@ -54,6 +58,7 @@ package final class Simulation {
     var coverage = Coverage()
     /// The most that a sync takes, in microseconds: disks are slow in some clusters, always.
     let longestSync: UInt64
+    let clockRates: ClosedRange<UInt64>
     private(set) var nodes: [NodeID: SimulatedNode] = [:]
     /// Whether any fault may happen at any time.
     private(set) var isHarmful = false
@@ -65,7 +70,10 @@ package final class Simulation {
     private let isTracing: Bool
     private var clients: [SimulatedClient] = []
     private var coordinator: CoordinatorState
-    var isCoordinatorUp = true
+    private let replacement: CoordinatorState.Replacement
+    private var isCoordinatorUp = true
+    /// Learners that the coordinator has withdrawn, and in which epoch.
+    private var withdrawn: Set<NamedLearner> = []
     private var lastNumber: UInt64 = 0
     private var traceLines: [String] = []
     private var mapVersionWhenHealed: UInt64 = 0
@@ -73,8 +81,9 @@ package final class Simulation {
 
     /// - Parameters:
     ///   - replicationFactor: 2 or 3 by the seed where it is nil.
+    ///   - mayDrift: whether clocks go as differently as they may, in some clusters. What takes a time takes longer then.
     ///   - isTracing: whether the result says what has happened, line by line.
-    package init(seed: UInt64, replicationFactor: Int? = nil, isTracing: Bool = false) {
+    package init(seed: UInt64, replicationFactor: Int? = nil, mayDrift: Bool = true, isTracing: Bool = false) {
         self.seed = seed
         self.isTracing = isTracing
         var random = SeededGenerator(seed: seed)
@@ -90,6 +99,8 @@ package final class Simulation {
         self.settings = settings
         longestSync = random.one(in: 3) ? 60_000 : 2_000
         network.keepsOrder = random.one(in: 3)
+        let isDrifting = random.one(in: 3) && mayDrift
+        clockRates = isDrifting ? Simulation.driftingClocks : Simulation.clocks
         self.random = random
         partitions = (0..<partitionCount).map { PartitionID(UInt16($0)) }
         let ids = (1...nodeCount).map { NodeID($0) }
@@ -100,6 +111,7 @@ package final class Simulation {
         var replacement = CoordinatorState.Replacement()
         replacement.silence = 1_000
         replacement.patience = 500
+        self.replacement = replacement
         coordinator = CoordinatorState(
             map: PartitionMap(
                 clusterID: 1,
@@ -114,6 +126,7 @@ package final class Simulation {
             nodes[id] = SimulatedNode(id, in: self)
         }
         clients = (0..<4).map { SimulatedClient($0, in: self) }
+        if isDrifting { coverage.note(.farDrift) }
     }
 
     var now: UInt64 { timeline.now }
@@ -229,8 +242,39 @@ package final class Simulation {
         }
     }
 
+    func stopCoordinator() { isCoordinatorUp = false }
+
+    /// It has its map, which it stores before it answers, and nothing else.
+    func startCoordinator() {
+        isCoordinatorUp = true
+        coordinator = CoordinatorState(map: coordinator.map, replacement: replacement)
+    }
+
+    private struct NamedLearner: Hashable {
+        let partition: PartitionID
+        let epoch: UInt64
+        let node: NodeID
+    }
+
+    private var namedLearners: Set<NamedLearner> {
+        var named: Set<NamedLearner> = []
+        for (partition, nodes) in coordinator.map.learners {
+            guard let epoch = coordinator.map.configuration(of: partition)?.epoch else { continue }
+            named.formUnion(nodes.map { NamedLearner(partition: partition, epoch: epoch, node: $0) })
+        }
+        return named
+    }
+
+    private func replaceLostReplicas() {
+        let before = namedLearners
+        guard !coordinator.replaceLostReplicas(now: now / 1_000).isEmpty else { return }
+        let after = namedLearners
+        if !withdrawn.isDisjoint(with: after.subtracting(before)) { coverage.note(.learnerNamedAgain) }
+        withdrawn.formUnion(before.subtracting(after))
+    }
+
     private func keepCoordinating() {
-        if isCoordinatorUp { _ = coordinator.replaceLostReplicas(now: now / 1_000) }
+        if isCoordinatorUp { replaceLostReplicas() }
         schedule(after: Simulation.coordinatorTick) { [unowned self] in self.keepCoordinating() }
     }
 
@@ -294,9 +338,14 @@ package final class Simulation {
         )
     }
 
+    /// By true time, where a slow clock counts it.
+    private var longestStaleness: UInt64 {
+        settings.times.staleness * 1_000 / clockRates.lowerBound + settings.times.staleness / 200
+    }
+
     private func checkFreshness() {
         for partition in partitions {
-            checker.checkReadsElsewhere(nodes.values, partition, staleness: settings.times.staleness, now: now)
+            checker.checkReadsElsewhere(nodes.values, partition, staleness: longestStaleness, now: now)
         }
     }
 
@@ -320,12 +369,15 @@ package final class Simulation {
         }
     }
 
+    /// What a node has cannot be counted on any more.
+    func noteLoss(of node: SimulatedNode) { lostNode = node.id }
+
     /// A node comes back without its data: as a stranger. At most once, so that replicas are not lost faster than they
     /// are replaced.
     ///
     /// - Parameter disk: what the stranger has of what it was.
     func replace(_ node: SimulatedNode, with disk: SimulatedDisk = SimulatedDisk(), after time: UInt64) {
-        lostNode = node.id
+        noteLoss(of: node)
         let id = NodeID(node.id.rawValue + 100)
         nodes[node.id] = nil
         node.isRetired = true
@@ -375,11 +427,12 @@ package final class Simulation {
         trace { "HEAL" }
         isHarmful = false
         network.heal()
-        isCoordinatorUp = true
+        if !isCoordinatorUp { startCoordinator() }
         for node in sortedNodes {
             node.pausedUntil = 0
             node.fullUntil = 0
             node.hungUntil = 0
+            node.unreadableUntil = 0
             if node.disk.hasFailed { node.crash() }
             node.start()
         }
@@ -402,7 +455,7 @@ package final class Simulation {
             for id in configuration.replicas {
                 guard let node = nodes[id], let other = node.replicas[partition] else { continue }
                 if let waiting = node.machines[partition]?.outgoing.waitingCount, waiting > 0 {
-                    fail("partition \(partition): \(id) keeps \(waiting) letters that all have taken")
+                    fail("partition \(partition): \(id) keeps \(waiting) letters that all have taken, or should have")
                 }
                 if other.committed != replica.lastIndex {
                     fail(
