@@ -102,11 +102,13 @@ package struct NodeService {
             ports: [("PORT", port)],
             refresh: { gauges.refresh() },
             health: {
+                let hasOpened = hosts.hasOpened
                 let unserved = hosts.unservedCount
                 let detail =
                     problems.summary
                     ?? (membership.hasMap ? nil : "waiting for the partition map")
-                    ?? (unserved == 0 ? nil : "\(unserved) partitions are not served yet")
+                    ?? (hasOpened ? nil : "opening partitions")
+                    ?? (unserved == 0 ? nil : "\(unserved) partitions are not served")
                 return Health(isReady: detail == nil, detail: detail ?? "")
             }
         )

@@ -1,5 +1,6 @@
 """Real clusters for tests: started by scripts/cluster on free ports in temporary directories, ended by process id."""
 
+import concurrent.futures as futures
 import contextlib
 import os
 import re
@@ -88,8 +89,9 @@ class Cluster:
         os.kill(int(self.env[f"{name.upper()}_PID"]), signal.SIGCONT)
 
     def start(self, *names):
-        for name in names:
-            self._script("start", name)
+        """Starts killed processes, all at once: one replica of several may have to wait for another to serve."""
+        with futures.ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: self._script("start", name), names))
 
     def stop(self, name):
         """Ends a process as an operator does."""

@@ -36,8 +36,9 @@ def partition_of(tweet):
     return int(tweet) >> 12 & 1023
 
 
-def test_a_clock_that_steps_back_an_hour_and_forward_a_day(own, faults):
-    cluster = own(faults=faults)
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_clock_that_steps_back_an_hour_and_forward_a_day(own, faults, replicas):
+    cluster = own(faults=faults, replicas=replicas)
     client = cluster.client()
     users = range(30)
     model = filled(client, users)
@@ -62,8 +63,8 @@ def test_a_clock_that_steps_back_an_hour_and_forward_a_day(own, faults):
         faults.set(clock_seconds=offset)
         post_by_everyone()
         assert_agrees(client, model)
-        cluster.kill("node1", "node2", "node3")
-        cluster.start("node1", "node2", "node3")
+        cluster.kill(*cluster.nodes())
+        cluster.start(*cluster.nodes())
         client = cluster.client()
         post_by_everyone()
         assert_agrees(client, model)

@@ -5,17 +5,19 @@ import Testing
 /// What befalls replicas, each fault by itself in whole simulated clusters: nothing acknowledged is lost, nobody reads
 /// what is out of date, and everything is as before in the end; where a time is promised, the partition serves again in it.
 ///
-/// Torn records are `LogWriterTests`', clocks that step `ClockTests`'.
+/// Wall clocks, which no protocol reads, are made to step in `ClockTests` and under whole processes (`test_faults.py`).
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
     private static let seeds: Range<UInt64> = 1..<26
 
     /// - Parameters:
     ///   - expected: what must have befallen the replicas in every run.
+    ///   - occurrence: what must have happened in most of them.
     ///   - longestSilence: the most that the partition may answer nobody, in microseconds.
     ///   - longestWithoutWrite: the most that it may acknowledge no write.
     private func check(
         _ expected: Harm...,
+        occurrence: Occurrence? = nil,
         longestSilence: UInt64 = .max,
         longestWithoutWrite: UInt64 = .max,
         _ harm: @escaping @Sendable (Simulation) -> Void,
@@ -23,6 +25,10 @@ import Testing
     ) {
         let results = Simulation.run(seeds: Self.seeds) { seed in
             Simulation(seed: seed, replicationFactor: 3, mayDrift: false).run(harm: harm)
+        }
+        if let occurrence {
+            let runs = results.count { $0.coverage.count(of: occurrence) > 0 }
+            #expect(runs > results.count / 2, "\(occurrence) in \(runs) runs", sourceLocation: sourceLocation)
         }
         for result in results {
             let seed = result.seed
@@ -95,6 +101,20 @@ import Testing
         check(.pause, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.pause.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func lastRecordTorn() {
+        // All lose what they were writing; what was acknowledged each of them has.
+        check(.slowDisk, .crashOfAll, occurrence: .tornRecord) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                for node in [simulation.firstPrimary, simulation.firstSecondary] {
+                    Harm.slowDisk.befall(node, for: 200_000, in: simulation)
+                }
+                simulation.schedule(after: 100_000) { [unowned simulation] in
+                    Harm.crashOfAll.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
         readElsewhere
     case mapRelayed
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
-    case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused, unreadLog, stoppedByItsLog,
+    case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused, unreadLog, stoppedByItsLog, tornRecord,
         learnerNamedAgain, farDrift
 }
 
@@ -82,6 +82,8 @@ package struct Coverage: Sendable {
     package static let seeds: UInt64 = 700
 
     package func count(of harm: Harm) -> Int { harms[harm] ?? 0 }
+
+    package func count(of occurrence: Occurrence) -> Int { occurrences[occurrence] ?? 0 }
 
     /// What has never happened, by name.
     package var missing: [String] {

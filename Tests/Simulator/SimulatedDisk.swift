@@ -44,11 +44,17 @@ struct SimulatedDisk {
         unsynced.removeFirst(synced.count)
     }
 
-    /// The process is gone; the system writes some of what it has.
-    mutating func crash(using random: inout SeededGenerator) {
+    /// The process is gone; the system writes some of what it has. Of the write that it was in the middle of nothing counts, because its
+    /// checksum does not match.
+    ///
+    /// - Returns: whether there was such a write.
+    mutating func crash(using random: inout SeededGenerator) -> Bool {
         if !hasFailed { sync(upTo: lastNumber - UInt64.random(in: 0...UInt64(unsynced.count), using: &random)) }
-        unsynced = []
-        hasFailed = false
+        defer {
+            unsynced = []
+            hasFailed = false
+        }
+        return !unsynced.isEmpty
     }
 
     /// What is left where bytes of the log are not what was written: the log is set aside, and the rest is a stranger's.

@@ -112,7 +112,7 @@ final class SimulatedNode {
         guard isUp else { return }
         isUp = false
         run = 0
-        disk.crash(using: &simulation.random)
+        if disk.crash(using: &simulation.random) { simulation.coverage.note(.tornRecord) }
         replicas = [:]
         machines = [:]
         unapplied = [:]

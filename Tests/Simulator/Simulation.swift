@@ -147,7 +147,7 @@ package final class Simulation {
         return lastNumber
     }
 
-    func schedule(after delay: UInt64, _ body: @escaping () -> Void) {
+    package func schedule(after delay: UInt64, _ body: @escaping () -> Void) {
         timeline.schedule(after: delay, body)
     }
 
