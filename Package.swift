@@ -122,8 +122,8 @@ let package = Package(
         library(
             "HostileInput",
             [
-                "BulkLoad", "Client", "Log", "Messages", "Model", "Placement", "Replication", "Settings", "TestSupport",
-                "Wire", .nioCore,
+                "BulkLoad", "Client", "Log", "Messages", "Model", "Partitions", "Placement", "Replication", "Router",
+                "Settings", "TestSupport", "Wire", .nioCore,
             ]
         ),
         .executableTarget(

@@ -5,6 +5,7 @@
 /// be written and read again as the same value.
 package enum Decoder: String, CaseIterable, Sendable {
     case clientCommands = "client-commands"
+    case commandArguments = "command-arguments"
     case serverReplies = "server-replies"
     case frames
     case logRecords = "log-records"
@@ -15,11 +16,13 @@ package enum Decoder: String, CaseIterable, Sendable {
     case configuration
     case loadLines = "load-lines"
     case replication
+    case storeRecords = "store-records"
 
     /// - Throws: `Finding` where the decoder did something that it must not do.
     package func feed(_ bytes: [UInt8]) throws(Finding) {
         switch self {
         case .clientCommands: try Streams.clientCommands(bytes)
+        case .commandArguments: try Words.commandArguments(bytes)
         case .serverReplies: try Streams.serverReplies(bytes)
         case .frames: try Streams.frames(bytes)
         case .logRecords: try Segments.feed(bytes)
@@ -30,6 +33,7 @@ package enum Decoder: String, CaseIterable, Sendable {
         case .configuration: try Texts.configuration(bytes)
         case .loadLines: try Texts.loadLines(bytes)
         case .replication: try Values.replication(bytes)
+        case .storeRecords: try Records.feed(bytes)
         }
     }
 }

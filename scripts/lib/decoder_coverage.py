@@ -12,10 +12,15 @@ DECODERS = [
     "Model/Commands/LogEntry.swift", "Model/Commands/UserCommands.swift", "Model/Commands/FollowCommands.swift",
     "Model/Commands/TweetCommands.swift", "Model/Mail/Letter.swift", "Model/Mail/MailMessageCoding.swift",
     "Model/Queries/QueryCoding.swift", "Model/Queries/Cursor.swift", "Model/Lists/PackedList.swift",
-    "Model/Lists/SortedListMerge.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
+    "Model/Lists/SortedListMerge.swift", "Model/Lists/SortedList.swift", "Model/StoredRecord.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
     "Placement/PartitionMap.swift", "Settings/SettingsReader.swift", "Settings/Endpoint.swift",
     "BulkLoad/LoadLine.swift", "Replication/ReplicaMessage.swift", "Replication/LeaseMessages.swift",
-    "Replication/ReplicatedEntry.swift",
+    "Replication/ReplicatedEntry.swift", "Router/Commands/Arguments.swift", "Router/Commands/PageOptions.swift",
+    "Router/Commands/UserCommands.swift", "Router/Commands/FollowCommands.swift", "Router/Commands/TweetCommands.swift",
+    "Router/Commands/TimelineCommands.swift", "Router/Commands/CopyCommands.swift", "Router/Commands/ClientCommand.swift",
+    "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift", "Partitions/Records/EdgeRecord.swift",
+    "Partitions/Records/IdempotencyRecord.swift", "Partitions/Records/NameRecord.swift", "Partitions/Records/PartitionMeta.swift",
+    "Partitions/Records/TweetRecord.swift", "Partitions/Records/UserRecord.swift",
 ]
 
 files = {entry["filename"]: entry["summary"]["lines"] for entry in json.load(sys.stdin)["data"][0]["files"]}

@@ -29,24 +29,34 @@ package enum StoreCheck {
         var found: [PartitionID: StoredPartition] = [:]
         var iterator = database.scan(prefix: [])
         while let (key, value) = try iterator.next() {
-            guard key.count > 2, let family = KeyKind(rawValue: key[2]) else {
-                report("key \(hexadecimal(key)) is of no kind")
-                continue
-            }
-            let partition = PartitionID(UInt16(key[0]) << 8 | UInt16(key[1]))
-            guard partition.rawValue < layout.count else {
-                report("key \(hexadecimal(key)) is of partition \(partition), and there are \(layout.count)")
-                continue
-            }
-            var one = found[partition] ?? StoredPartition()
-            do throws(BinaryDecodingError) {
-                try check(key, family, value, &one)
-            } catch {
-                report("partition \(partition), \(family) \(hexadecimal(key)): \(error)")
-            }
-            found[partition] = one
+            if let problem = problem(key, value, layout: layout, &found) { report(problem) }
         }
         return found
+    }
+
+    /// - Parameter found: takes up what the record says of its partition.
+    /// - Returns: what is wrong with a record, if anything.
+    package static func problem(
+        _ key: [UInt8],
+        _ value: [UInt8],
+        layout: PartitionLayout,
+        _ found: inout [PartitionID: StoredPartition]
+    ) -> String? {
+        guard key.count > 2, let family = KeyKind(rawValue: key[2]) else {
+            return "key \(hexadecimal(key)) is of no kind"
+        }
+        let partition = PartitionID(UInt16(key[0]) << 8 | UInt16(key[1]))
+        guard partition.rawValue < layout.count else {
+            return "key \(hexadecimal(key)) is of partition \(partition), and there are \(layout.count)"
+        }
+        var one = found[partition] ?? StoredPartition()
+        defer { found[partition] = one }
+        do throws(BinaryDecodingError) {
+            try check(key, family, value, &one)
+        } catch {
+            return "partition \(partition), \(family) \(hexadecimal(key)): \(error)"
+        }
+        return nil
     }
 
     private static func hexadecimal(_ key: [UInt8]) -> String {

@@ -1,0 +1,103 @@
+internal import Messages
+package import Model
+internal import NIOCore
+internal import Placement
+internal import Wire
+
+/// Makes of a command's words what the router would do, without a connection, a cluster or anything done: for tests of what
+/// front ends may send, and nodes may answer.
+package struct CommandParsing {
+    /// What words come to.
+    package enum Outcome: Equatable {
+        case unknown
+        case refused(String)
+        case write(Command)
+        case read([Query])
+        /// Something about the connection or the cluster.
+        case own
+    }
+
+    /// Queries, what follows from their answers, and what follows from that.
+    private static let mostSteps = 3
+
+    /// All commands' names.
+    package static let names = CommandTable.shared.specs.map { Array($0.name.utf8) }
+
+    private let context: CommandContext
+    private let answers: [Answer]
+
+    /// - Parameters:
+    ///   - layout: of the cluster that there seems to be.
+    ///   - answers: replies are made of each of them, for every command.
+    package init(layout: PartitionLayout, answers: [Answer]) {
+        context = CommandContext(layout: layout, totals: RouterTotals(limit: 1))
+        self.answers = answers
+    }
+
+    /// What was refused, or is answered, has been written as both versions of the protocol have it.
+    package func outcome(of words: [[UInt8]]) -> Outcome {
+        guard let name = words.first, let spec = CommandTable.shared[name] else { return .unknown }
+        guard spec.accepts(count: words.count) else { return .refused("wrong number of arguments") }
+        var arguments = Arguments(words)
+        do throws(Refusal) {
+            let plan = try spec.plan(&arguments, context)
+            follow(plan, steps: CommandParsing.mostSteps)
+            return CommandParsing.outcome(of: plan)
+        } catch {
+            encode(Replies.error(error))
+            return .refused("\(error)")
+        }
+    }
+
+    private static func outcome(of plan: Plan) -> Outcome {
+        switch plan {
+        case .write(let command, _): .write(command)
+        case .read(let query, _): .read([query.query])
+        case .gather(let queries, _, _): .read(queries.map(\.query))
+        case .reply, .cluster, .session, .clients: .own
+        }
+    }
+
+    private func follow(_ plan: Plan, steps: Int) {
+        guard steps > 0 else { return }
+        switch plan {
+        case .write(_, let render):
+            for answer in answers {
+                encode((try? render(answer)) ?? Replies.error(Plan.strangeAnswer))
+            }
+        case .read(_, let then):
+            for answer in answers {
+                if let next = try? then(answer) { follow(next, steps: steps - 1) }
+            }
+        case .gather(let queries, _, let then):
+            follow(then(queries.map { _ in .failure(.unavailable("")) }), steps: steps - 1)
+            for answer in answers {
+                follow(then(queries.map { _ in .success(answer) }), steps: steps - 1)
+            }
+        case .reply(let value): encode(value)
+        case .cluster(let render): encode(render(ClusterView(map: PartitionMap(), nodes: nil)))
+        case .session(let body):
+            var session = CommandParsing.session
+            encode(body(&session))
+        case .clients(let filter, _): _ = filter(CommandParsing.session)
+        }
+    }
+
+    private static let session = ClientSession(
+        id: 1,
+        address: "",
+        isAuthenticated: false,
+        deadlineMilliseconds: 1_000,
+        reads: .primary,
+        password: "",
+        defaultDeadlineMilliseconds: 1_000,
+        defaultReads: .primary
+    )
+
+    private func encode(_ value: RESPValue) {
+        for version in [RESPVersion.two, .three] {
+            var buffer = ByteBuffer()
+            buffer.write(value, as: version)
+        }
+    }
+}
