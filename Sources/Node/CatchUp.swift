@@ -87,7 +87,9 @@ final class CatchUp {
             case .success(let records):
                 entries = records.map { ReplicatedEntry(epoch: $0.epoch, index: $0.index, payload: $0.payload) }
             case .failure(let error) where replica.state.isAwaited(first, by: follower):
-                return replica.stop(.damaged("entry \(first), which node \(follower) lacks, cannot be read back: \(error)"))
+                return replica.stop(
+                    .damaged("entry \(first), which node \(follower) lacks, cannot be read back: \(error)")
+                )
             case .failure(let error):
                 // A segment may have been removed meanwhile.
                 self.resources.logger.warning(

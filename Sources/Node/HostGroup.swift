@@ -75,7 +75,9 @@ final class HostGroup: Sendable {
     var partitionCount: Int { partitions.count }
     var partitions: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.partitions) } }
     /// Whether all loops have opened what a map gives to them.
-    var hasOpened: Bool { reports.withLockedValue { $0.count == loops.count && $0.values.allSatisfy { $0.mapVersion > 0 } } }
+    var hasOpened: Bool {
+        reports.withLockedValue { $0.count == loops.count && $0.values.allSatisfy { $0.mapVersion > 0 } }
+    }
     /// Partitions that are this node's to serve, and are not served.
     var unservedCount: Int { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.unserved } } }
     /// By partition, the entry behind which the log is needed by others.

@@ -33,6 +33,9 @@ final class ClientConnection: ChannelDuplexHandler {
     /// The client sends nothing more, and is still to be answered.
     private var isInputClosed = false
     private var unsentBytes = 0
+    /// Of the router's memory, as it was told.
+    private(set) var heldBytes = 0
+    private var isReleased = false
     private let began = NIODeadline.now()
     private var lastActive = NIODeadline.now()
     private var lastCommand = ""
@@ -51,6 +54,7 @@ final class ClientConnection: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
         router.remove(session.id)
+        release()
         context.fireChannelInactive()
     }
 
@@ -117,6 +121,15 @@ final class ClientConnection: ChannelDuplexHandler {
             input.discardReadBytes()
         }
         if isEnding { input = ByteBuffer() }
+        noteHeld()
+    }
+
+    private func noteHeld() {
+        let held = unsentBytes + input.readableBytes
+        guard held != heldBytes, !isReleased else { return }
+        let difference = held - heldBytes
+        heldBytes = held
+        router.note(held: difference)
     }
 
     private func dispatch(_ words: [[UInt8]]) {
@@ -234,6 +247,23 @@ final class ClientConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
+    /// Ends the connection at once, because clients hold too much and this one most.
+    func evict() {
+        logger.warning(
+            "client closed: all hold too much memory, and it most",
+            metadata: ["client": "\(session.id)", "address": "\(session.address)", "bytes": "\(heldBytes)"]
+        )
+        release()
+        context?.close(promise: nil)
+    }
+
+    /// Whatever is held yet goes with the connection.
+    private func release() {
+        router.note(held: -heldBytes)
+        heldBytes = 0
+        isReleased = true
+    }
+
     private func unknownCommand(_ words: [[UInt8]]) -> String {
         let name = words.first.map(Arguments.shown) ?? ""
         let arguments = words.dropFirst().prefix(4).map { "'\(Arguments.shown($0))' " }.joined()
@@ -286,7 +316,11 @@ final class ClientConnection: ChannelDuplexHandler {
             return context.close(promise: nil)
         }
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { _ in self.unsentBytes -= size }
+        promise.futureResult.assumeIsolated().whenComplete { _ in
+            self.unsentBytes -= size
+            self.noteHeld()
+        }
+        noteHeld()
         context.writeAndFlush(wrapOutboundOut(output), promise: promise)
     }
 

@@ -9,6 +9,7 @@ internal import Wire
 
 /// The router on one event loop: its clients, its connections to nodes, its copy of the map. Confined to its loop.
 final class LoopRouter {
+    private let eventLoop: any EventLoop
     let settings: RouterSettings
     let runner: PlanRunner
     let roster: ClientRoster
@@ -17,6 +18,9 @@ final class LoopRouter {
     private let logger: Logger
     private let follower: MapFollower
     private var clients: [UInt64: ClientConnection] = [:]
+    /// What all of them hold in memory.
+    private var heldBytes = 0
+    private var isMakingRoom = false
 
     init(
         eventLoop: any EventLoop,
@@ -26,6 +30,7 @@ final class LoopRouter {
         metrics: RouterMetrics,
         logger: Logger
     ) {
+        self.eventLoop = eventLoop
         self.settings = settings
         self.roster = roster
         self.totals = totals
@@ -76,6 +81,25 @@ final class LoopRouter {
 
     func remove(_ id: UInt64) {
         if clients.removeValue(forKey: id) != nil { totals.connectionEnded() }
+    }
+
+    /// - Parameter bytes: how much more of the router's memory a client holds than before.
+    func note(held bytes: Int) {
+        heldBytes += bytes
+        guard heldBytes > settings.clientsBytes, !isMakingRoom else { return }
+        isMakingRoom = true
+        // Not within what the client is doing.
+        eventLoop.assumeIsolated().execute { self.makeRoom() }
+    }
+
+    private func makeRoom() {
+        isMakingRoom = false
+        while heldBytes > settings.clientsBytes,
+            let largest = clients.values.max(by: { $0.heldBytes < $1.heldBytes }), largest.heldBytes > 0
+        {
+            totals.clientEvicted()
+            largest.evict()
+        }
     }
 
     var clientDescriptions: [ClientDescription] { clients.values.map(\.description) }

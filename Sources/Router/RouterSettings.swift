@@ -61,6 +61,18 @@ package struct RouterSettings: Sendable {
         in: 1...1_000_000,
         "Connections at one time; more are refused"
     )
+    package static let keepAliveSeconds = SettingKey<Int>.integer(
+        "router.keepalive.seconds",
+        default: 300,
+        in: 0...86_400,
+        "A client that says nothing for so long is asked by the system whether it is still there; 0 for never"
+    )
+    package static let clientsMegabytes = SettingKey<Int>.integer(
+        "router.clients.megabytes",
+        default: 1_024,
+        in: 16...1_000_000,
+        "Unread answers and unfinished commands of all connections of one loop; beyond, those that hold most are closed"
+    )
     package static let slowMilliseconds = SettingKey<Int>.integer(
         "router.slow.milliseconds",
         default: 500,
@@ -79,6 +91,8 @@ package struct RouterSettings: Sendable {
     package let latencyMilliseconds: Int
     package let outputBytes: Int
     package let connections: Int
+    package let keepAliveSeconds: Int
+    package let clientsBytes: Int
     package let slowMilliseconds: Int
     package let reads: ReadPreference
 
@@ -94,6 +108,8 @@ package struct RouterSettings: Sendable {
         latencyMilliseconds = try reader.value(RouterSettings.latencyMilliseconds)
         outputBytes = try reader.value(RouterSettings.outputMegabytes) << 20
         connections = try reader.value(RouterSettings.connections)
+        keepAliveSeconds = try reader.value(RouterSettings.keepAliveSeconds)
+        clientsBytes = try reader.value(RouterSettings.clientsMegabytes) << 20
         slowMilliseconds = try reader.value(RouterSettings.slowMilliseconds)
         reads = try reader.value(RouterSettings.reads)
     }

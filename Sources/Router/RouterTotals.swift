@@ -14,6 +14,7 @@ final class RouterTotals: Sendable {
     private let received = Atomic<UInt64>(0)
     private let processed = Atomic<UInt64>(0)
     private let refused = Atomic<UInt64>(0)
+    private let evicted = Atomic<UInt64>(0)
     private let initialized = Atomic<Bool>(false)
     let statistics = CommandStatistics()
     private let rate = Mutex(CommandRate())
@@ -36,6 +37,10 @@ final class RouterTotals: Sendable {
 
     func connectionEnded() {
         open.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    func clientEvicted() {
+        evicted.wrappingAdd(1, ordering: .relaxed)
     }
 
     func commandProcessed() {
@@ -62,6 +67,7 @@ final class RouterTotals: Sendable {
             connections: connections,
             connectionsReceived: received.load(ordering: .relaxed),
             connectionsRefused: refused.load(ordering: .relaxed),
+            clientsEvicted: evicted.load(ordering: .relaxed),
             largestConnections: limit,
             commandsProcessed: processed.load(ordering: .relaxed),
             commandsPerSecond: rate.withLock { $0.perSecond },
@@ -80,6 +86,7 @@ final class RouterTotals: Sendable {
 
     func refreshGauges() {
         Gauge(label: "router.connections").record(Int64(connections))
+        Gauge(label: "router.clients.evicted").record(Int64(evicted.load(ordering: .relaxed)))
         Gauge(label: "router.connections.received").record(Int64(received.load(ordering: .relaxed)))
     }
 }

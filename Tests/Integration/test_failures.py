@@ -1,5 +1,6 @@
 """What the error table promises when things go wrong, and what nodes refuse."""
 
+import contextlib
 import json
 import os
 import socket
@@ -87,6 +88,33 @@ def test_a_client_that_never_reads_is_closed_and_one_that_vanishes_harms_nobody(
         with socket.create_connection(("127.0.0.1", cluster.port)) as vanishing:
             vanishing.sendall(b"*3\r\n$10\r\nTWEET.POST\r\n$1\r\n0\r\n$50\r\nhalf")
     assert client.ping()
+
+
+def test_clients_that_hold_too_much_together_are_closed_those_that_hold_most_first(own):
+    cluster = own(nodes=1, partitions=1)
+    cluster.configure("router", router_clients_megabytes=16, router_keepalive_seconds=7)
+    cluster.restart()
+    client = cluster.client()
+    fill(client, 1)
+    for number in range(200):
+        client.execute_command("TWEET.POST", 0, "x" * 280)
+    with contextlib.ExitStack() as open_ones:
+        greedy = [open_ones.enter_context(socket.create_connection(("127.0.0.1", cluster.port))) for _ in range(12)]
+        for one in greedy:
+            one.sendall(b"TIMELINE.USER 0 COUNT 200\r\n" * 300)
+            # Half a command is held too.
+            one.sendall(b"*3\r\n$10\r\nTWEET.POST\r\n$1\r\n0\r\n$60000\r\n" + b"x" * 50_000)
+        eventually(lambda: int(client.info("stats")["evicted_clients"]) > 0, 30)
+        assert "all hold too much memory" in cluster.log("router")
+        listed = subprocess.run(["ss", "-tnoH", f"sport = :{cluster.port}"], capture_output=True, text=True).stdout
+        assert "timer:(keepalive," in listed, listed
+
+        def is_served():
+            # What the greedy have asked for is still under way for a moment.
+            with contextlib.suppress(redis.ResponseError):
+                return client.execute_command("TIMELINE.USER", 0, "COUNT", 1)
+        eventually(is_served, 30)
+    assert len(client.execute_command("CLIENT", "LIST").splitlines()) < 13
 
 
 def stop_and_damage(cluster, offset_from_end):

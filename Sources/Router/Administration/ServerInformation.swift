@@ -66,6 +66,7 @@ struct ServerInformation {
             ("total_commands_processed", "\(facts.commandsProcessed)"),
             ("instantaneous_ops_per_sec", "\(facts.commandsPerSecond)"),
             ("rejected_connections", "\(facts.connectionsRefused)"),
+            ("evicted_clients", "\(facts.clientsEvicted)"),
             ("total_error_replies", "\(facts.statistics.errors.reduce(0) { $0 + $1.count })"),
         ]
     }

@@ -81,6 +81,7 @@ struct ServerFacts: Sendable {
     let connections: Int
     let connectionsReceived: UInt64
     let connectionsRefused: UInt64
+    let clientsEvicted: UInt64
     let largestConnections: Int
     let commandsProcessed: UInt64
     let commandsPerSecond: Int

@@ -152,6 +152,8 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
 /// Listens for our protocol.
 package enum FrameListener {
+    private static let keepAliveSeconds = 60
+
     /// - Parameter port: 0 picks a free one.
     package static func bind(
         group: any EventLoopGroup,
@@ -165,6 +167,7 @@ package enum FrameListener {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .keepingAlive(seconds: FrameListener.keepAliveSeconds)
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144)
