@@ -16,5 +16,8 @@ enum Records {
         let problem = StoreCheck.problem(key, value, layout: layout, &found)
         try Finding.unless(problem?.isEmpty != true, "a problem without words")
         try Finding.unless(problem != nil || found.count == 1, "a record of no partition")
+        guard let first = try? StoreCheck.rewritten(key, value) else { return }
+        let second = try? StoreCheck.rewritten(key, first)
+        try Finding.unless(first == second, "\(first) came back as \(String(describing: second))")
     }
 }

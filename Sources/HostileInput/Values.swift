@@ -8,6 +8,8 @@ enum Values {
     static func logEntries(_ input: [UInt8]) throws(Finding) {
         try comesBack(LogEntry.self, input)
         try comesBack(Command.self, input)
+        try comesBack(Letter.self, input)
+        try comesBack(MailMessage.self, input)
         guard let command = try? Command(decoding: input), let layout = PartitionLayout(count: 16) else { return }
         let isCounted = command.actor.map { Int($0.partition(in: layout).rawValue) < layout.count } ?? true
         try Finding.unless(isCounted, "\(command) belongs to no partition")
@@ -45,6 +47,17 @@ enum Values {
             guard let primary = map.primary(of: partition) else { continue }
             try Finding.unless(map.partitions(of: primary).contains(partition), "\(partition) is not its primary's")
             _ = map.member(primary)
+            try Finding.unless(map.largestShare(of: primary) >= 1, "\(primary) has a partition and no share")
+        }
+        let isItself = map.joined(with: map) == map && map.deposed(by: map).isEmpty && !map.hasLaterEpoch(than: map)
+        try Finding.unless(isItself, "a map differs from itself")
+        for configuration in map.configurations.prefix(2) where configuration.epoch < .max {
+            let next = configuration.next(configuration.replicas)
+            try Finding.unless(
+                next.epoch > configuration.epoch && next.replicas == configuration.replicas,
+                "no next epoch"
+            )
+            _ = configuration.isComplete(without: NodeID(1), factor: map.replicationFactor)
         }
     }
 

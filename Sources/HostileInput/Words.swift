@@ -23,8 +23,9 @@ enum Words {
         )
         let position = Position(incarnation: 1, index: 1, time: 1)
         return [
-            .integer(1), .userID(user), .userID(nil), .tweetID(id), .users([someone, nil]), .users([]),
+            .integer(0), .integer(1), .userID(user), .userID(nil), .tweetID(id), .users([someone, nil]), .users([]),
             .tweets([tweet, nil]), .tweets([]), .existence(users: [], authors: []),
+            .existence(users: [KnownUser(id: user, hasPosted: true)], authors: [user, nil]),
             .edges(Page(items: [user], next: EdgeCursor(time: 1, user: user))), .edges(Page(items: [], next: nil)),
             .home(Page(items: [id, id], next: id), position: position, isSinceHonoured: true),
             .home(Page(items: [], next: nil), position: position, isSinceHonoured: false),

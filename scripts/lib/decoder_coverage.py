@@ -12,7 +12,7 @@ DECODERS = [
     "Model/Commands/LogEntry.swift", "Model/Commands/UserCommands.swift", "Model/Commands/FollowCommands.swift",
     "Model/Commands/TweetCommands.swift", "Model/Mail/Letter.swift", "Model/Mail/MailMessageCoding.swift",
     "Model/Queries/QueryCoding.swift", "Model/Queries/Cursor.swift", "Model/Lists/PackedList.swift",
-    "Model/Lists/SortedListMerge.swift", "Model/Lists/SortedList.swift", "Model/StoredRecord.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
+    "Model/Lists/SortedListMerge.swift", "Model/Lists/SortedList.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
     "Placement/PartitionMap.swift", "Settings/SettingsReader.swift", "Settings/Endpoint.swift",
     "BulkLoad/LoadLine.swift", "Replication/ReplicaMessage.swift", "Replication/LeaseMessages.swift",
     "Replication/ReplicatedEntry.swift", "Router/Commands/Arguments.swift", "Router/Commands/PageOptions.swift",

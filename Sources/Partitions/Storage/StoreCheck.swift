@@ -79,32 +79,56 @@ package enum StoreCheck {
         _ found: inout StoredPartition
     ) throws(BinaryDecodingError) {
         found.records += 1
-        switch try kind(of: key, family) {
-        case .meta:
-            let meta = try PartitionMeta(decoding: value)
+        switch try record(key, family, value) {
+        case let meta as PartitionMeta:
             found.appliedIndex = meta.appliedIndex
             found.lastEpoch = meta.lastEpoch
             found.checksum = meta.checksum
-        case .user:
-            if try !UserRecord(decoding: value).isDeleted { found.users += 1 }
-        case .tweet:
-            if try !TweetRecord(decoding: value).isDeleted { found.tweets += 1 }
-        case .name: _ = try NameRecord(decoding: value)
-        case .following: _ = try EdgeRecord(decoding: value)
-        case .presence: _ = try AuthorPresence(decoding: value)
-        case .subscribers: _ = try SubscriberSet(decoding: value)
-        case .authorList, .homeList: _ = try SortedList(decoding: value)
-        case .homeHeader: _ = try StoredHeader(decoding: value)
-        case .drainedIndex: _ = try StoredIndex(decoding: value)
-        case .arrivals: _ = try StoredArrivals(decoding: value)
-        case .outbox: _ = try OutboxRecord(decoding: value)
-        case .outboxStream: _ = try MailReceipt(decoding: value)
-        case .inbox: _ = try InboxPage(decoding: value)
-        case .idempotency: _ = try IdempotencyRecord(decoding: value)
-        case .reply where key.count == 11: _ = try ReplyCount(decoding: value)
+        case let user as UserRecord where !user.isDeleted: found.users += 1
+        case let tweet as TweetRecord where !tweet.isDeleted: found.tweets += 1
+        default: break
+        }
+    }
+
+    /// The bytes of a record as they would be written now.
+    ///
+    /// - Throws: where it cannot be read.
+    package static func rewritten(_ key: [UInt8], _ value: [UInt8]) throws(BinaryDecodingError) -> [UInt8] {
+        guard key.count > 2, let family = KeyKind(rawValue: key[2]) else { throw .invalid("a key of no kind") }
+        return try record(key, family, value)?.encoded() ?? []
+    }
+
+    /// - Returns: nil where the key says everything.
+    private static func record(
+        _ key: [UInt8],
+        _ family: KeyKind,
+        _ value: [UInt8]
+    ) throws(BinaryDecodingError) -> (any BinaryCodable)? {
+        switch try kind(of: key, family) {
+        case .meta: try PartitionMeta(decoding: value)
+        case .user: try UserRecord(decoding: value)
+        case .tweet: try TweetRecord(decoding: value)
+        case .name: try NameRecord(decoding: value)
+        case .following: try EdgeRecord(decoding: value)
+        case .presence: try AuthorPresence(decoding: value)
+        case .subscribers: try SubscriberSet(decoding: value)
+        case .authorList, .homeList: try SortedList(decoding: value)
+        case .homeHeader: try StoredHeader(decoding: value)
+        case .drainedIndex: try StoredIndex(decoding: value)
+        case .arrivals: try StoredArrivals(decoding: value)
+        case .outbox: try OutboxRecord(decoding: value)
+        case .outboxStream: try MailReceipt(decoding: value)
+        case .inbox: try InboxPage(decoding: value)
+        case .idempotency: try IdempotencyRecord(decoding: value)
+        case .reply where key.count == 11: try ReplyCount(decoding: value)
         case .reply, .followingByTime, .followerByTime, .localFollower, .tweetByAuthor, .pullState, .idempotencyByTime,
             .deletion:
-            guard value.isEmpty else { throw .invalid("\(value.count) bytes where there are none") }
+            try nothing(value)
         }
+    }
+
+    private static func nothing(_ value: [UInt8]) throws(BinaryDecodingError) -> (any BinaryCodable)? {
+        guard value.isEmpty else { throw .invalid("\(value.count) bytes where there are none") }
+        return nil
     }
 }

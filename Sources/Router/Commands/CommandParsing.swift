@@ -89,7 +89,7 @@ package struct CommandParsing {
         isAuthenticated: false,
         deadlineMilliseconds: 1_000,
         reads: .primary,
-        password: "",
+        password: "pw",
         defaultDeadlineMilliseconds: 1_000,
         defaultReads: .primary
     )
