@@ -1,4 +1,6 @@
+internal import Client
 internal import Model
+internal import NIOCore
 internal import Router
 
 /// Commands that have been read from a connection, as the router understands them.
@@ -50,7 +52,12 @@ enum Words {
             let names = CommandParsing.names
             words.insert(names[Int(first) % names.count], at: 0)
         }
-        switch parsing.outcome(of: words) {
+        var unreadable: ByteBuffer?
+        let outcome = parsing.outcome(of: words) { reply in
+            if !isOneValue(reply) { unreadable = reply }
+        }
+        if let unreadable { throw Finding("a client could not read \(String(buffer: unreadable))") }
+        switch outcome {
         case .write(let command):
             // Nodes must be able to read it.
             let again = try? Command(decoding: command.encoded())
@@ -64,5 +71,11 @@ enum Words {
         case .refused(let text): try Finding.unless(!text.isEmpty, "a refusal without words")
         case .unknown, .own: break
         }
+    }
+
+    /// Whether a client reads a reply, and nothing is left of it.
+    private static func isOneValue(_ reply: ByteBuffer) -> Bool {
+        var (decoder, buffer) = (ReplyDecoder(), reply)
+        return (try? decoder.decode(buffer: &buffer)) ?? nil != nil && buffer.readableBytes == 0
     }
 }

@@ -16,6 +16,11 @@ package enum LogError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The operating system refused.
     case inputOutput(String)
 
+    /// Whether trying again is of no use, because what is there is not what was written.
+    package var isDamage: Bool {
+        if case .corruption = self { true } else { false }
+    }
+
     package var description: String {
         switch self {
         case .corruption(let segment, let offset, let partition, let what):

@@ -56,7 +56,7 @@ package final class LogReader: Sendable {
             offset = max(offset, BatchFormat.segmentHeaderSize)
             let file = try fileSystem.open(segment.name, create: false)
             var block = Block(file: file, base: segment.base, end: Int(segment.size))
-            while let (records, end) = try block.batch(at: offset) {
+            while let (records, end) = try batch(at: offset, of: &block, isOnly: found.isEmpty) {
                 for record in records where record.partition == partition && record.content == .entry {
                     guard record.index == first + LogIndex(found.count), record.epoch == epoch(record.index) else {
                         continue
@@ -73,6 +73,20 @@ package final class LogReader: Sendable {
             remember(Place(segment: segment.base, offset: offset), partition, first + LogIndex(found.count))
         }
         return found
+    }
+
+    /// What was found in front of damage is of use.
+    private func batch(
+        at offset: Int,
+        of block: inout Block,
+        isOnly: Bool
+    ) throws(LogError) -> (records: [LogRecord], end: Int)? {
+        do throws(LogError) {
+            return try block.batch(at: offset)
+        } catch {
+            if isOnly { throw error }
+            return nil
+        }
     }
 
     private func remember(_ place: Place, _ partition: PartitionID, _ index: LogIndex) {

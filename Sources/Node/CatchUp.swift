@@ -86,14 +86,15 @@ final class CatchUp {
             switch result {
             case .success(let records):
                 entries = records.map { ReplicatedEntry(epoch: $0.epoch, index: $0.index, payload: $0.payload) }
-            case .failure(let error) where replica.state.isAwaited(first, by: follower):
+            case .failure(let error as LogError)
+            where error.isDamage && replica.state.isAwaited(first, by: follower, epoch: epoch):
                 return replica.stop(
                     .damaged("entry \(first), which node \(follower) lacks, cannot be read back: \(error)")
                 )
             case .failure(let error):
                 // A segment may have been removed meanwhile.
                 self.resources.logger.warning(
-                    "entries cannot be read back; a snapshot is sent",
+                    "entries cannot be read back; learners are sent a snapshot",
                     metadata: ["partition": "\(partition)", "error": "\(error)"]
                 )
             }

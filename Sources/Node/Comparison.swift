@@ -94,3 +94,11 @@ final class Comparison {
         asked.answer(replica.partition.appliedIndex == asked.index ? replica.partition.checksum : nil)
     }
 }
+
+extension PartitionHost {
+    /// Answers what a replica of this loop has come to behind an entry.
+    func checksum(of partition: PartitionID, at index: LogIndex, reply: @escaping (NodeReply) -> Void) {
+        guard let replica = replica(of: partition), !replica.isInstalling else { return reply(.checksum(nil)) }
+        replica.comparison.take(index: index) { reply(.checksum($0)) }
+    }
+}

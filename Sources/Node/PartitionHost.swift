@@ -50,6 +50,7 @@ final class PartitionHost {
     private var isLeaving = false
     private(set) var isEnding = false
     private var areWantsStale = false
+    private var isReportDue = false
     private var ticks = 0
 
     /// - Parameters:
@@ -196,7 +197,15 @@ final class PartitionHost {
         }
     }
 
+    /// Once for all partitions that begin to serve together.
+    private func tellOthersSoon() {
+        guard !isReportDue else { return }
+        isReportDue = true
+        eventLoop.assumeIsolated().execute { self.tellOthers() }
+    }
+
     private func tellOthers() {
+        isReportDue = false
         report(HostReport(of: self, elsewhere: elsewhere, heldBack: catchUp.heldBack(now: .now())))
     }
 
@@ -368,7 +377,7 @@ final class PartitionHost {
     }
 
     func beganServing(_ partition: PartitionID, epoch: UInt64) {
-        tellOthers()
+        tellOthersSoon()
         logger.notice("partition served", metadata: ["partition": "\(partition)", "epoch": "\(epoch)"])
         courier.notice()
     }
@@ -376,12 +385,6 @@ final class PartitionHost {
     func endedServing(_ partition: PartitionID) {
         logger.notice("partition served no longer", metadata: ["partition": "\(partition)"])
         courier.forget(partition)
-    }
-
-    /// Answers what a replica of this loop has come to behind an entry.
-    func checksum(of partition: PartitionID, at index: LogIndex, reply: @escaping (NodeReply) -> Void) {
-        guard let replica = byID[partition], !replica.isInstalling else { return reply(.checksum(nil)) }
-        replica.comparison.take(index: index) { reply(.checksum($0)) }
     }
 
     /// Tells a partition's primary what an operator wants.

@@ -177,8 +177,9 @@ extension ReplicaState {
         guard isOfThisEpoch(answer.epoch), case .primary(var leadership) = role,
             var follower = leadership.followers[node]
         else { return }
-        // It names the beginning of an epoch, and may have acknowledged more: that is not lost.
-        let last = max(answer.last, follower.matched)
+        // It names the beginning of an epoch, and may have acknowledged more: that is not lost. A member has all that is committed.
+        let has = configuration.secondaries.contains(node) ? max(committed, follower.matched) : follower.matched
+        let last = max(answer.last, has)
         guard last < follower.next else { return }
         follower.base = last
         follower.next = last + 1

@@ -158,9 +158,10 @@ package struct ReplicaState {
     package var epochs: EpochTable { log.epochs }
     /// Whether a member is not known to hold an entry. Only this replica's log can give it what it lacks: a snapshot would take from
     /// a member what it has acknowledged.
-    package func isAwaited(_ index: LogIndex, by node: NodeID) -> Bool {
-        guard case .primary(let leadership) = role, configuration.secondaries.contains(node) else { return false }
-        return leadership.followers[node]?.matched ?? 0 < index
+    package func isAwaited(_ index: LogIndex, by node: NodeID, epoch: UInt64) -> Bool {
+        guard isOfThisEpoch(epoch), case .primary(let leadership) = role, configuration.secondaries.contains(node)
+        else { return false }
+        return max(committed, leadership.followers[node]?.matched ?? 0) < index
     }
     /// Whether others can do without this replica: another one has its place, or there are too few to change that.
     package func mayLeave(now: MonotonicTime) -> Bool {

@@ -117,6 +117,8 @@ final class ClientConnection: ChannelDuplexHandler {
         if input.readableBytes == 0 {
             // Keeps nothing of a large pipeline.
             input = ByteBuffer()
+        } else if input.readableBytes * 4 < input.storageCapacity {
+            input = ByteBuffer(buffer: input)
         } else {
             input.discardReadBytes()
         }
@@ -125,7 +127,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     private func noteHeld() {
-        let held = unsentBytes + input.readableBytes
+        let held = unsentBytes + input.storageCapacity + decoder.heldBytes
         guard held != heldBytes, !isReleased else { return }
         let difference = held - heldBytes
         heldBytes = held
@@ -257,8 +259,11 @@ final class ClientConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
-    /// Whatever is held yet goes with the connection.
+    /// Whatever is held yet goes with the connection, and does not wait for commands that are under way.
     private func release() {
+        input = ByteBuffer()
+        decoder = RESPCommandDecoder()
+        replies = ReplyQueue()
         router.note(held: -heldBytes)
         heldBytes = 0
         isReleased = true

@@ -64,7 +64,7 @@ package struct RouterSettings: Sendable {
     package static let keepAliveSeconds = SettingKey<Int>.integer(
         "router.keepalive.seconds",
         default: 300,
-        in: 0...86_400,
+        in: 0...32_767,
         "A client that says nothing for so long is asked by the system whether it is still there; 0 for never"
     )
     package static let clientsMegabytes = SettingKey<Int>.integer(

@@ -1,6 +1,7 @@
 """Machines that fail: clocks that step, logs that sync slowly or not at all, full disks, old backups, dead nodes."""
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -48,11 +49,12 @@ def test_a_clock_that_steps_back_an_hour_and_forward_a_day(own, faults, replicas
             if other != user:
                 client.execute_command("FOLLOW", user, other)
                 model.follow(user, other)
-    newest = {}
+    newest, numbers = {}, itertools.count()
 
     def post_by_everyone():
         for user in users:
-            tweet = int(client.execute_command("TWEET.POST", user, "x"))
+            key = f"{len(newest)} {next(numbers)}"
+            tweet = int(eventually(lambda: served(client, "TWEET.POST", user, "x", "KEY", key)))
             partition = partition_of(tweet)
             assert tweet > newest.get(partition, 0)
             newest[partition] = tweet

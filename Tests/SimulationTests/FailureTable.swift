@@ -166,12 +166,23 @@ import Testing
     }
 
     @Test func bitFlippedInTheLog() {
-        // Nobody is read a record that is not what was written, and who starts with one starts as a stranger.
-        check(.flippedBit, .crash) { simulation in
+        // Nobody is sent a record that is not what was written, and who starts with one starts as a stranger.
+        check(.flippedBit, .crash, occurrence: .unreadLog) { simulation in
             let primary = simulation.firstPrimary
-            Harm.flippedBit.befall(primary, for: Self.seconds, in: simulation)
-            simulation.repeating(every: 5 * Self.seconds) { simulation in
+            Harm.flippedBit.befall(primary, for: 8 * Self.seconds, in: simulation)
+            // Entries that memory does not have any more have to be read back when it returns.
+            Harm.crash.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
+            simulation.schedule(after: 8 * Self.seconds) { [unowned simulation] in
                 Harm.crash.befall(primary, for: Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func logUnreadableForAWhile() {
+        check(.unreadableLog, .crash, occurrence: .unreadLog, longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.unreadableLog.befall(simulation.firstPrimary, for: 4 * Self.seconds, in: simulation)
+                Harm.crash.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
             }
         }
     }

@@ -16,7 +16,10 @@ extension SimulatedNode {
         whenAwake(after: time, run) {
             let isUnreadable = self.disk.isDamaged || self.simulation.now < self.unreadableUntil
             if isUnreadable { self.simulation.coverage.note(.unreadLog) }
-            if isUnreadable, self.replicas[partition]?.isAwaited(first, by: follower) == true {
+            // What can be read later is tried again.
+            if self.disk.isDamaged,
+                self.replicas[partition]?.isAwaited(first, by: follower, epoch: epoch) == true
+            {
                 return self.stop(partition)
             }
             let found = isUnreadable ? nil : self.disk.entries(of: partition, from: first, limit: 100)
@@ -30,6 +33,7 @@ extension SimulatedNode {
     /// Others do without what this node has of a partition, until whoever operates it starts it again.
     private func stop(_ partition: PartitionID) {
         simulation.coverage.note(.stoppedByItsLog)
+        hasStoppedPartition = true
         logFailed(in: partition)
         whenAwake(after: 3_000_000, run) {
             self.crash()

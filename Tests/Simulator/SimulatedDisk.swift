@@ -54,7 +54,7 @@ struct SimulatedDisk {
             unsynced = []
             hasFailed = false
         }
-        return !unsynced.isEmpty
+        return !unsynced.isEmpty && !hasFailed
     }
 
     /// What is left where bytes of the log are not what was written: the log is set aside, and the rest is a stranger's.

@@ -23,7 +23,12 @@ final class SimulatedMembership {
         ask(.map(newerThan: node.map.version))
         guard simulation.now >= lastBeat + SimulatedMembership.beatPause else { return }
         lastBeat = simulation.now
-        ask(.beat(simulation.member(node.id), Simulation.health(isReady: !node.wantsToLeave)))
+        ask(
+            .beat(
+                simulation.member(node.id),
+                Simulation.health(isReady: !node.wantsToLeave && !node.hasStoppedPartition)
+            )
+        )
     }
 
     func ask(_ request: CoordinatorRequest) {

@@ -34,6 +34,8 @@ final class SimulatedNode {
     var fullUntil: UInt64 = 0
     /// It is about to be ended.
     var isEnding = false
+    /// One of its partitions has stopped, and the node says that it is not well.
+    var hasStoppedPartition = false
     /// Its data is lost: it never comes back as itself.
     var isRetired = false
 
@@ -122,6 +124,7 @@ final class SimulatedNode {
         ticksOfSync = 0
         pausedUntil = 0
         isEnding = false
+        hasStoppedPartition = false
     }
 
     func hangDisk(for time: UInt64) { hungUntil = max(hungUntil, simulation.now + time) }

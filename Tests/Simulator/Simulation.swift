@@ -433,7 +433,7 @@ package final class Simulation {
             node.fullUntil = 0
             node.hungUntil = 0
             node.unreadableUntil = 0
-            if node.disk.hasFailed { node.crash() }
+            if node.disk.hasFailed || node.hasStoppedPartition { node.crash() }
             node.start()
         }
     }

@@ -279,7 +279,9 @@ struct StoredHeader: BinaryCodable {
 
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         builtAt = try reader.readVariable()
-        cap = Int(truncatingIfNeeded: try reader.readVariable())
+        let cap = try reader.readVariable()
+        guard cap <= UInt64(Int32.max) else { throw .invalid("a list of at most \(cap)") }
+        self.cap = Int(cap)
         lacking = try reader.readArray { reader throws(BinaryDecodingError) in try reader.readUser() }
     }
 }

@@ -1,6 +1,6 @@
 internal import Messages
 package import Model
-internal import NIOCore
+package import NIOCore
 internal import Placement
 internal import Wire
 
@@ -34,17 +34,17 @@ package struct CommandParsing {
         self.answers = answers
     }
 
-    /// What was refused, or is answered, has been written as both versions of the protocol have it.
-    package func outcome(of words: [[UInt8]]) -> Outcome {
+    /// - Parameter reply: is given what is refused or answered, as both versions of the protocol have it.
+    package func outcome(of words: [[UInt8]], reply: (ByteBuffer) -> Void) -> Outcome {
         guard let name = words.first, let spec = CommandTable.shared[name] else { return .unknown }
         guard spec.accepts(count: words.count) else { return .refused("wrong number of arguments") }
         var arguments = Arguments(words)
         do throws(Refusal) {
             let plan = try spec.plan(&arguments, context)
-            follow(plan, steps: CommandParsing.mostSteps)
+            follow(plan, steps: CommandParsing.mostSteps, reply)
             return CommandParsing.outcome(of: plan)
         } catch {
-            encode(Replies.error(error))
+            encode(Replies.error(error), reply)
             return .refused("\(error)")
         }
     }
@@ -58,27 +58,27 @@ package struct CommandParsing {
         }
     }
 
-    private func follow(_ plan: Plan, steps: Int) {
+    private func follow(_ plan: Plan, steps: Int, _ reply: (ByteBuffer) -> Void) {
         guard steps > 0 else { return }
         switch plan {
         case .write(_, let render):
             for answer in answers {
-                encode((try? render(answer)) ?? Replies.error(Plan.strangeAnswer))
+                encode((try? render(answer)) ?? Replies.error(Plan.strangeAnswer), reply)
             }
         case .read(_, let then):
             for answer in answers {
-                if let next = try? then(answer) { follow(next, steps: steps - 1) }
+                if let next = try? then(answer) { follow(next, steps: steps - 1, reply) }
             }
         case .gather(let queries, _, let then):
-            follow(then(queries.map { _ in .failure(.unavailable("")) }), steps: steps - 1)
+            follow(then(queries.map { _ in .failure(.unavailable("")) }), steps: steps - 1, reply)
             for answer in answers {
-                follow(then(queries.map { _ in .success(answer) }), steps: steps - 1)
+                follow(then(queries.map { _ in .success(answer) }), steps: steps - 1, reply)
             }
-        case .reply(let value): encode(value)
-        case .cluster(let render): encode(render(ClusterView(map: PartitionMap(), nodes: nil)))
+        case .reply(let value): encode(value, reply)
+        case .cluster(let render): encode(render(ClusterView(map: PartitionMap(), nodes: nil)), reply)
         case .session(let body):
             var session = CommandParsing.session
-            encode(body(&session))
+            encode(body(&session), reply)
         case .clients(let filter, _): _ = filter(CommandParsing.session)
         }
     }
@@ -94,10 +94,11 @@ package struct CommandParsing {
         defaultReads: .primary
     )
 
-    private func encode(_ value: RESPValue) {
+    private func encode(_ value: RESPValue, _ reply: (ByteBuffer) -> Void) {
         for version in [RESPVersion.two, .three] {
             var buffer = ByteBuffer()
             buffer.write(value, as: version)
+            reply(buffer)
         }
     }
 }

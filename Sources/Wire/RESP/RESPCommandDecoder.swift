@@ -88,6 +88,11 @@ package struct RESPCommandDecoder {
         }
     }
 
+    /// Bytes of the arguments that have come of a command that is not complete.
+    package var heldBytes: Int {
+        arguments.reduce(arguments.capacity * MemoryLayout<[UInt8]>.stride) { $0 + $1.capacity }
+    }
+
     private mutating func begin(count: Int64) {
         arguments = []
         size = 0
