@@ -4,7 +4,8 @@ import json
 import sys
 
 LEAST = 90.0
-# The files that hold the decoders; each file's encoder is in it too, and the harness runs both ways.
+# The files that hold the decoders; each file's encoder is in it too, and the harness runs both ways. Without those in which
+# much is neither (the records of edges, tweets and users).
 DECODERS = [
     "Wire/RESP/RESPCommandDecoder.swift", "Wire/RESP/InlineWords.swift", "Wire/Frames/Frame.swift",
     "Wire/Frames/Handshake.swift", "Client/ReplyDecoder.swift", "Log/Format/BatchFormat.swift",
@@ -18,9 +19,9 @@ DECODERS = [
     "Replication/ReplicatedEntry.swift", "Router/Commands/Arguments.swift", "Router/Commands/PageOptions.swift",
     "Router/Commands/UserCommands.swift", "Router/Commands/FollowCommands.swift", "Router/Commands/TweetCommands.swift",
     "Router/Commands/TimelineCommands.swift", "Router/Commands/CopyCommands.swift", "Router/Commands/ClientCommand.swift",
-    "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift", "Partitions/Records/EdgeRecord.swift",
+    "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift",
     "Partitions/Records/IdempotencyRecord.swift", "Partitions/Records/NameRecord.swift", "Partitions/Records/PartitionMeta.swift",
-    "Partitions/Records/TweetRecord.swift", "Partitions/Records/UserRecord.swift",
+
 ]
 
 files = {entry["filename"]: entry["summary"]["lines"] for entry in json.load(sys.stdin)["data"][0]["files"]}
