@@ -21,7 +21,6 @@ DECODERS = [
     "Router/Commands/TimelineCommands.swift", "Router/Commands/CopyCommands.swift", "Router/Commands/ClientCommand.swift",
     "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift",
     "Partitions/Records/IdempotencyRecord.swift", "Partitions/Records/NameRecord.swift", "Partitions/Records/PartitionMeta.swift",
-
 ]
 
 files = {entry["filename"]: entry["summary"]["lines"] for entry in json.load(sys.stdin)["data"][0]["files"]}
