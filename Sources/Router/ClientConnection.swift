@@ -149,15 +149,9 @@ final class ClientConnection: ChannelDuplexHandler {
             router.noteRefused(spec.name, text)
             return replyAtOnce(.error(text))
         }
-        guard spec.accepts(count: words.count) else {
-            let text = "ERR wrong number of arguments for '\(spec.name.lowercased())' command"
-            router.noteRefused(spec.name, text)
-            return replyAtOnce(.error(text))
-        }
-        var arguments = Arguments(words)
         let plan: Plan
         do throws(Refusal) {
-            plan = try spec.plan(&arguments, router.context())
+            plan = try spec.plan(for: words, in: router.context())
         } catch {
             let reply = Replies.error(error)
             if case .error(let text) = reply { router.noteRefused(spec.name, text) }

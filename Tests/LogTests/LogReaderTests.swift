@@ -79,6 +79,29 @@ import Testing
         )
     }
 
+    @Test func whatIsInFrontOfDamageIsFoundAndDamageIsNamed() throws {
+        let files = ForgettingFileSystem()
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 1 << 20) { _ in }
+        var ends: [UInt64] = []
+        for number in 1...10 {
+            try writer.append([Self.entry(1, LogIndex(number))])
+            ends.append(writer.size)
+        }
+        try writer.sync()
+        // The last bytes of entry 6.
+        files.flipBit(of: "00000000000000000000.log", at: Int(ends[5]) - 2)
+        let reader = LogReader(fileSystem: files)
+        func read(from first: LogIndex) throws -> [LogIndex] {
+            try reader.entries(of: Self.partition, from: first, in: writer.extents, epoch: { _ in 1 }, bytes: 1 << 20)
+                .map(\.index)
+        }
+        #expect(try read(from: 1) == [1, 2, 3, 4, 5])
+        for first: LogIndex in [6, 8] {
+            let error = #expect(throws: LogError.self) { try read(from: first) }
+            #expect(error?.isDamage == true)
+        }
+    }
+
     @Test func whatIsReplacedOrForgottenKeepsNoSegment() throws {
         let files = ForgettingFileSystem()
         let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 300) { _ in }

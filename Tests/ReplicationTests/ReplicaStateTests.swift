@@ -77,6 +77,27 @@ import Testing
         #expect(test.replica.committed == 1)
     }
 
+    @Test func aMembersMismatchNeverLeadsBehindWhatIsCommitted() {
+        var test = self
+        test.lead()
+        // The next epoch begins with nobody known to hold anything, and the log may have nothing of what is committed any more.
+        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.third)))
+        _ = test.tell(.submitted([[7]]))
+        let effects = test.hear(.mismatch(.init(epoch: 3, last: 0)), from: Self.second)
+        let previous = effects.compactMap { effect -> LogIndex? in
+            guard case .send(.append(let append), to: Self.second) = effect else { return nil }
+            return append.previousIndex
+        }
+        #expect(previous == [1])
+
+        #expect(test.replica.isAwaited(2, by: Self.second, epoch: 3))
+        #expect(!test.replica.isAwaited(1, by: Self.second, epoch: 3), "it is committed")
+        #expect(!test.replica.isAwaited(2, by: Self.second, epoch: 2), "that epoch is over")
+        #expect(!test.replica.isAwaited(2, by: Self.learner, epoch: 3), "a learner takes a snapshot")
+        _ = test.hear(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second)
+        #expect(!test.replica.isAwaited(2, by: Self.second, epoch: 3), "it has it")
+    }
+
     @Test func whatNobodyCanHoldIsNoAcknowledgement() {
         var test = self
         test.lead()

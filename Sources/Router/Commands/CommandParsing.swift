@@ -37,10 +37,8 @@ package struct CommandParsing {
     /// - Parameter reply: is given what is refused or answered, as both versions of the protocol have it.
     package func outcome(of words: [[UInt8]], reply: (ByteBuffer) -> Void) -> Outcome {
         guard let name = words.first, let spec = CommandTable.shared[name] else { return .unknown }
-        guard spec.accepts(count: words.count) else { return .refused("wrong number of arguments") }
-        var arguments = Arguments(words)
         do throws(Refusal) {
-            let plan = try spec.plan(&arguments, context)
+            let plan = try spec.plan(for: words, in: context)
             follow(plan, steps: CommandParsing.mostSteps, reply)
             return CommandParsing.outcome(of: plan)
         } catch {

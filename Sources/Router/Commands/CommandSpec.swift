@@ -47,8 +47,13 @@ struct CommandSpec: Sendable {
         self.plan = plan
     }
 
-    func accepts(count: Int) -> Bool {
-        arity >= 0 ? count == arity : count >= -arity
+    /// What is to be done for words that begin with this command's name.
+    func plan(for words: [[UInt8]], in context: CommandContext) throws(Refusal) -> Plan {
+        guard arity >= 0 ? words.count == arity : words.count >= -arity else {
+            throw Refusal(.error, "wrong number of arguments for '\(name.lowercased())' command")
+        }
+        var arguments = Arguments(words)
+        return try plan(&arguments, context)
     }
 }
 

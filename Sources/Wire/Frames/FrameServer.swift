@@ -152,6 +152,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
 /// Listens for our protocol.
 package enum FrameListener {
+    /// Processes that are well speak with each other far more often.
     private static let keepAliveSeconds = 60
 
     /// - Parameter port: 0 picks a free one.
