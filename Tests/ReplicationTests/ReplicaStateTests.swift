@@ -79,23 +79,29 @@ import Testing
 
     @Test func aMembersMismatchNeverLeadsBehindWhatIsCommitted() {
         var test = self
-        test.lead()
-        // The next epoch begins with nobody known to hold anything, and the log may have nothing of what is committed any more.
-        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.third)))
-        _ = test.tell(.submitted([[7]]))
-        let effects = test.hear(.mismatch(.init(epoch: 3, last: 0)), from: Self.second)
-        let previous = effects.compactMap { effect -> LogIndex? in
+        // It has just started: its log begins behind what is committed, and nobody is known to hold anything.
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: Self.partition,
+            settings: ReplicationSettings(replicationFactor: 3),
+            log: EpochTable(startingBehind: 5, epoch: 1),
+            committed: 5
+        )
+        _ = test.tell(.configured(Self.configuration(1, Self.primary, Self.second, Self.third)))
+        _ = test.tell(.configured(Self.configuration(2, Self.primary, Self.second, Self.third)))
+        let effects = test.hear(.mismatch(.init(epoch: 2, last: 3)), from: Self.second)
+        let previous = effects.map { effect -> LogIndex? in
             guard case .send(.append(let append), to: Self.second) = effect else { return nil }
             return append.previousIndex
         }
-        #expect(previous == [1])
+        #expect(previous == [5], "\(effects)")
 
-        #expect(test.replica.isAwaited(2, by: Self.second, epoch: 3))
-        #expect(!test.replica.isAwaited(1, by: Self.second, epoch: 3), "it is committed")
-        #expect(!test.replica.isAwaited(2, by: Self.second, epoch: 2), "that epoch is over")
-        #expect(!test.replica.isAwaited(2, by: Self.learner, epoch: 3), "a learner takes a snapshot")
-        _ = test.hear(.acknowledge(.init(epoch: 3, durable: 2)), from: Self.second)
-        #expect(!test.replica.isAwaited(2, by: Self.second, epoch: 3), "it has it")
+        #expect(test.replica.isAwaited(6, by: Self.second, epoch: 2))
+        #expect(!test.replica.isAwaited(5, by: Self.second, epoch: 2), "it is committed")
+        #expect(!test.replica.isAwaited(6, by: Self.second, epoch: 1), "that epoch is over")
+        #expect(!test.replica.isAwaited(6, by: Self.learner, epoch: 2), "a learner takes a snapshot")
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 6)), from: Self.second)
+        #expect(!test.replica.isAwaited(6, by: Self.second, epoch: 2), "it has it")
     }
 
     @Test func whatNobodyCanHoldIsNoAcknowledgement() {
