@@ -52,6 +52,7 @@ final class LoopRouter {
                 logger: logger
             ),
             limit: settings.inFlight,
+            userLimit: settings.userInFlight,
             target: .milliseconds(Int64(settings.latencyMilliseconds))
         )
         self.runner = runner
@@ -117,6 +118,7 @@ final class LoopRouter {
 
     func refreshGauges() {
         Gauge(label: "router.commands.waiting").record(Int64(runner.inFlight))
+        Gauge(label: "router.commands.turn").record(Int64(runner.waitingForTurn))
         for (node, limit) in runner.limits {
             Gauge(label: "router.node.limit", dimensions: [("node", "\(node)")]).record(Int64(limit))
         }

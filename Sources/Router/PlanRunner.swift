@@ -21,6 +21,9 @@ final class PlanRunner {
     private let admission: Admission
     private(set) var inFlight = 0
     private var order = RetryOrder<() -> Void>()
+    private var share: FairShare<() -> Void>
+    /// Whether commands that waited for their user's turn are begun just now: one that ends at once begins no others by itself.
+    private var isResuming = false
     private var requests: [UInt64: ReadRequest] = [:]
     private var lastRequest: UInt64 = 0
     /// Counts commands, so that members take turns.
@@ -28,18 +31,21 @@ final class PlanRunner {
 
     /// - Parameters:
     ///   - limit: commands under way at one time.
+    ///   - userLimit: commands of one user that are under way whatever others do.
     ///   - target: how long commands may take on average before some are refused.
     init(
         eventLoop: any EventLoop,
         links: NodeLinks,
         coordinator: CoordinatorClient,
         limit: Int,
+        userLimit: Int,
         target: TimeAmount
     ) {
         self.eventLoop = eventLoop
         self.links = links
         self.coordinator = coordinator
         self.limit = limit
+        share = FairShare(free: userLimit)
         admission = Admission(eventLoop: eventLoop, largest: limit, target: target)
     }
 
@@ -73,8 +79,15 @@ final class PlanRunner {
 
     /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
     ///
+    /// - Parameter client: whose commands about one user take effect in their order.
     /// - Returns: why nothing is done, where too much is under way; `reply` is not called then.
-    func run(_ plan: Plan, deadline: NIODeadline, reads: ReadPreference, reply: @escaping Reply) -> Refusal? {
+    func run(
+        _ plan: Plan,
+        from client: UInt64,
+        deadline: NIODeadline,
+        reads: ReadPreference,
+        reply: @escaping Reply
+    ) -> Refusal? {
         turn &+= 1
         let terms = CommandTerms(deadline: deadline, reads: reads, turn: turn & Int.max)
         switch plan {
@@ -84,26 +97,71 @@ final class PlanRunner {
             guard inFlight < limit else {
                 return .busy("the router has \(inFlight) commands under way")
             }
-            let node = destination(of: plan, terms)
-            if let node, let refusal = admission.begin(node) { return refusal }
+            let now = NIODeadline.now()
+            share.note(plan.asker, now: now)
+            guard let user = plan.user, !mayBegin(plan, of: user, from: client, now: now) else {
+                return begin(plan, terms, reply: reply)
+            }
             inFlight += 1
-            let began = NIODeadline.now()
-            let answered = { if let node { self.admission.end(node, began: began) } }
-            let finish: Reply = { value in
+            share.wait(user, from: client) {
                 self.inFlight -= 1
-                reply(value)
-            }
-            // What a page needs of other nodes afterwards says nothing about the one that it began with.
-            if case .read(let query, let then) = plan {
-                read(query, then, terms, answered: answered, reply: finish)
-                return nil
-            }
-            start(plan, terms) { value in
-                answered()
-                finish(value)
+                self.beginLate(plan, terms, reply: reply)
             }
         }
         return nil
+    }
+
+    /// How many commands wait for their user's turn.
+    var waitingForTurn: Int { share.waitingCount }
+    /// How many do not.
+    private var begun: Int { inFlight - share.waitingCount }
+
+    private func mayBegin(_ plan: Plan, of user: UserID, from client: UInt64, now: NIODeadline) -> Bool {
+        guard plan.asker != nil else { return !share.isWaiting(user, from: client) }
+        return !share.isWaiting(user) && share.mayBegin(user, among: begun, now: now)
+    }
+
+    /// Begins what has waited for its user's turn, unless that was too long.
+    private func beginLate(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) {
+        guard .now() < terms.deadline else {
+            return reply(Replies.error(.busy("the user has too many commands under way")))
+        }
+        if let refusal = begin(plan, terms, reply: reply) { reply(Replies.error(refusal)) }
+    }
+
+    private func begin(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) -> Refusal? {
+        let node = destination(of: plan, terms)
+        if let node, let refusal = admission.begin(node) { return refusal }
+        inFlight += 1
+        let asker = plan.asker
+        if let asker { share.begin(asker) }
+        let began = NIODeadline.now()
+        let answered = { if let node { self.admission.end(node, began: began) } }
+        let finish: Reply = { value in
+            self.inFlight -= 1
+            if let asker { self.ended(asker) }
+            reply(value)
+        }
+        // What a page needs of other nodes afterwards says nothing about the one that it began with.
+        if case .read(let query, let then) = plan {
+            read(query, then, terms, answered: answered, reply: finish)
+            return nil
+        }
+        start(plan, terms) { value in
+            answered()
+            finish(value)
+        }
+        return nil
+    }
+
+    private func ended(_ user: UserID) {
+        share.end(user)
+        guard share.isWaiting(user), !isResuming else { return }
+        isResuming = true
+        while let resume = share.next(of: user, among: begun, now: .now()) {
+            resume()
+        }
+        isResuming = false
     }
 
     /// The node that a plan begins with; nil where there are several, or none is known.

@@ -37,6 +37,12 @@ package struct RouterSettings: Sendable {
         in: 16...1_000_000,
         "Commands of all connections of one loop under way; more are refused as BUSY"
     )
+    package static let userInFlight = SettingKey<Int>.integer(
+        "router.user.inflight",
+        default: 2,
+        in: 1...1_000_000,
+        "Commands of one user under way while others have some, or a quarter of what these have; more wait for a turn"
+    )
     package static let latencyMilliseconds = SettingKey<Int>.integer(
         "router.latency.milliseconds",
         default: 250,
@@ -88,6 +94,7 @@ package struct RouterSettings: Sendable {
     package let deadlineMilliseconds: Int
     package let pipeline: Int
     package let inFlight: Int
+    package let userInFlight: Int
     package let latencyMilliseconds: Int
     package let outputBytes: Int
     package let connections: Int
@@ -105,6 +112,7 @@ package struct RouterSettings: Sendable {
         deadlineMilliseconds = try reader.value(RouterSettings.deadlineMilliseconds)
         pipeline = try reader.value(RouterSettings.pipeline)
         inFlight = try reader.value(RouterSettings.inFlight)
+        userInFlight = try reader.value(RouterSettings.userInFlight)
         latencyMilliseconds = try reader.value(RouterSettings.latencyMilliseconds)
         outputBytes = try reader.value(RouterSettings.outputMegabytes) << 20
         connections = try reader.value(RouterSettings.connections)

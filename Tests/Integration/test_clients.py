@@ -1,8 +1,10 @@
 """Real Redis clients against the router."""
 
+import contextlib
 import re
 import socket
 import subprocess
+import threading
 import urllib.request
 
 import pytest
@@ -97,6 +99,61 @@ def test_a_pipeline_of_writes_takes_effect_in_order(shared, users):
         pipeline.execute_command("UNFOLLOW", a, b)
         pipeline.execute_command("FOLLOWS", a, b)
     assert pipeline.execute() == [1, 1, 1, 0] * 200
+
+
+@contextlib.contextmanager
+def somebody_else(cluster, user):
+    """Another client that reads all the time, so that nobody is alone."""
+    is_over = threading.Event()
+    client = cluster.client()
+    client.execute_command("CLIENT", "DEADLINE", 30_000)
+
+    def read():
+        while not is_over.is_set():
+            client.execute_command("TIMELINE.HOME", user)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_a_user_who_waits_for_a_turn_reads_what_was_written_before(shared, users):
+    """One user's pipeline beside somebody else: most of it waits for its turn in the router, and keeps its order."""
+    author, other = users(2)
+    client = shared.client()
+    client.execute_command("CLIENT", "DEADLINE", 30_000)
+    pipeline = client.pipeline(transaction=False)
+    for _ in range(300):
+        pipeline.execute_command("TWEET.POST", author, "in turn")
+        pipeline.execute_command("TIMELINE.USER", author, "COUNT", 1, "IDS")
+    with somebody_else(shared, other):
+        replies = pipeline.execute()
+    tweets, timelines = replies[::2], replies[1::2]
+    assert tweets == sorted(set(tweets), key=int)
+    # A later post may be seen too: commands of one pipeline are under way together.
+    assert all(int(page[1][0]) >= int(tweet) for tweet, page in zip(tweets, timelines))
+
+
+def test_a_turn_that_does_not_come_in_time_is_refused_and_nothing_done(shared, users):
+    author, other = users(2)
+    client = shared.client()
+    client.execute_command("CLIENT", "DEADLINE", 20)
+    pipeline = client.pipeline(transaction=False)
+    for number in range(1_000):
+        pipeline.execute_command("TWEET.POST", author, "turn %d" % number)
+    with somebody_else(shared, other):
+        replies = pipeline.execute(raise_on_error=False)
+    refused = {number for number, reply in enumerate(replies) if str(reply).startswith("BUSY the user has too many")}
+    assert refused and all(str(reply).startswith("TIMEOUT") for number, reply in enumerate(replies)
+                           if isinstance(reply, redis.ResponseError) and number not in refused)
+    done = {number for number, reply in enumerate(replies) if not isinstance(reply, redis.ResponseError)}
+    client.execute_command("CLIENT", "DEADLINE", 30_000)
+    found = [int(fields(tweet)["text"].split()[1]) for tweet in pages(client, "TIMELINE.USER", author)]
+    assert done <= set(found) and not refused & set(found) and len(found) == len(set(found))
 
 
 def test_redis_benchmark(shared):
