@@ -74,6 +74,8 @@ def table(results):
         text.append(f"## {name}\n\n`{group['command']}`\n")
         if "environment" in group:
             text.append(machine(group["environment"]) + "\n")
+        if group.get("replicas", 1) > 1:
+            text.append(f"{group['replicas']} replicas of every partition.\n")
         if "peakMiB" in group:
             text.append(f"Rookery's processes had {group['peakMiB']:,} MiB resident at most, the sum of their peaks.\n")
         if group["void"]:
