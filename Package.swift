@@ -158,7 +158,7 @@ let package = Package(
         ),
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
-        tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore]),
+        tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore, .nioEmbedded]),
         tests(
             "NodeTests",
             [

@@ -182,12 +182,18 @@ final class ClientConnection: ChannelDuplexHandler {
         if case .clients(let filter, let answer) = plan { return run(answer(filter(session)), number) }
         let began = lastActive
         let deadline = began + .milliseconds(session.deadlineMilliseconds)
-        let refusal = router.runner.run(plan, from: session.id, deadline: deadline, reads: session.reads) { value in
-            self.router.note(spec.name, began: began, value)
-            self.replies.set(value, at: number)
-            self.scheduleFlush()
-        }
-        if let refusal { refuse(refusal, spec, number) }
+        router.runner.run(
+            plan,
+            from: session.id,
+            deadline: deadline,
+            reads: session.reads,
+            refuse: { self.refuse($0, spec, number) },
+            reply: { value in
+                self.router.note(spec.name, began: began, value)
+                self.replies.set(value, at: number)
+                self.scheduleFlush()
+            }
+        )
     }
 
     /// Answers a command for which nothing was done.

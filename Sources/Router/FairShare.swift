@@ -15,12 +15,24 @@ package struct FairShare<Work> {
 
     /// What waits for one user's turn, oldest first.
     private struct Line {
-        var waiting: Deque<(client: UInt64, work: Work)> = []
+        var waiting: Deque<Waiting> = []
         /// How many of them a client has sent.
         var byClient: [UInt64: Int] = [:]
+
+        mutating func forget(_ client: UInt64) {
+            guard let count = byClient[client] else { return }
+            byClient[client] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    private struct Waiting {
+        let client: UInt64
+        let end: NIODeadline
+        let work: Work
     }
 
     private let free: Int
+    private let mostWaiting: Int
     private var underWay: [UserID: Int] = [:]
     private var lines: [UserID: Line] = [:]
     /// How many commands wait for a turn, of all users.
@@ -29,9 +41,12 @@ package struct FairShare<Work> {
     private var newest: (user: UserID?, at: NIODeadline) = (nil, .distantPast)
     private var previous: (user: UserID?, at: NIODeadline) = (nil, .distantPast)
 
-    /// - Parameter free: how many commands of a user may be under way whatever others do.
-    package init(free: Int) {
+    /// - Parameters:
+    ///   - free: how many commands of a user may be under way whatever others do.
+    ///   - mostWaiting: how many of one user may wait.
+    package init(free: Int, mostWaiting: Int) {
         self.free = free
+        self.mostWaiting = mostWaiting
     }
 
     /// To be called for each command that arrives.
@@ -50,7 +65,7 @@ package struct FairShare<Work> {
 
     /// Whether one more command of the user may be under way.
     ///
-    /// - Parameter all: how many commands of all users are under way, this one's too.
+    /// - Parameter all: how many commands are under way, this user's and everybody's.
     package func mayBegin(_ user: UserID, among all: Int, now: NIODeadline) -> Bool {
         let own = underWay[user] ?? 0
         if own < max(free, (all - own) / FairShare.othersForOne) { return true }
@@ -68,24 +83,44 @@ package struct FairShare<Work> {
         underWay[user] = own > 1 ? own - 1 : nil
     }
 
-    /// Keeps a client's command until the user's turn comes.
-    package mutating func wait(_ user: UserID, from client: UInt64, _ work: Work) {
-        lines[user, default: Line()].waiting.append((client, work))
+    /// Keeps a client's command until the user's turn comes, or until the time is over that it may wait.
+    ///
+    /// - Returns: false where too many wait already.
+    package mutating func wait(_ user: UserID, from client: UInt64, until end: NIODeadline, _ work: Work) -> Bool {
+        guard lines[user]?.waiting.count ?? 0 < mostWaiting else { return false }
+        lines[user, default: Line()].waiting.append(Waiting(client: client, end: end, work: work))
         lines[user]?.byClient[client, default: 0] += 1
         waitingCount += 1
+        return true
     }
 
     /// - Returns: the user's command that has waited longest, if one may be under way now; it waits no longer.
     package mutating func next(of user: UserID, among all: Int, now: NIODeadline) -> Work? {
-        guard mayBegin(user, among: all, now: now), let (client, work) = lines[user]?.waiting.popFirst() else {
-            return nil
-        }
+        guard mayBegin(user, among: all, now: now), let first = lines[user]?.waiting.popFirst() else { return nil }
         waitingCount -= 1
-        if lines[user]?.waiting.isEmpty ?? true {
-            lines[user] = nil
-        } else if let count = lines[user]?.byClient[client] {
-            lines[user]?.byClient[client] = count > 1 ? count - 1 : nil
-        }
-        return work
+        lines[user]?.forget(first.client)
+        if lines[user]?.waiting.isEmpty ?? true { lines[user] = nil }
+        return first.work
     }
+
+    /// - Returns: what has waited as long as it may; it waits no longer.
+    package mutating func expire(now: NIODeadline) -> [Work] {
+        var expired: [Work] = []
+        for (user, line) in lines {
+            let late = line.waiting.filter { $0.end <= now }
+            guard !late.isEmpty else { continue }
+            expired += late.map(\.work)
+            waitingCount -= late.count
+            var rest = line
+            rest.waiting = line.waiting.filter { $0.end > now }
+            for one in late {
+                rest.forget(one.client)
+            }
+            lines[user] = rest.waiting.isEmpty ? nil : rest
+        }
+        return expired
+    }
+
+    /// Who has commands that wait.
+    package var waitingUsers: [UserID] { Array(lines.keys) }
 }

@@ -117,8 +117,8 @@ final class LoopRouter {
     }
 
     func refreshGauges() {
-        Gauge(label: "router.commands.waiting").record(Int64(runner.inFlight))
-        Gauge(label: "router.commands.turn").record(Int64(runner.waitingForTurn))
+        Gauge(label: "router.commands.waiting").record(Int64(runner.turns.underWay))
+        Gauge(label: "router.commands.held").record(Int64(runner.turns.held))
         for (node, limit) in runner.limits {
             Gauge(label: "router.node.limit", dimensions: [("node", "\(node)")]).record(Int64(limit))
         }

@@ -13,17 +13,16 @@ final class PlanRunner {
 
     /// Before asking again after a node has said that it does not serve a partition, or cannot be reached.
     private static let retryPause = TimeAmount.milliseconds(20)
+    /// How many commands of one user may wait for a turn: as many as one connection sends by default.
+    private static let mostWaitingOfUser = 1_024
 
     private let eventLoop: any EventLoop
     private let links: NodeLinks
     private let coordinator: CoordinatorClient
     private let limit: Int
     private let admission: Admission
-    private(set) var inFlight = 0
+    let turns: Turns
     private var order = RetryOrder<() -> Void>()
-    private var share: FairShare<() -> Void>
-    /// Whether commands that waited for their user's turn are begun just now: one that ends at once begins no others by itself.
-    private var isResuming = false
     private var requests: [UInt64: ReadRequest] = [:]
     private var lastRequest: UInt64 = 0
     /// Counts commands, so that members take turns.
@@ -45,7 +44,7 @@ final class PlanRunner {
         self.links = links
         self.coordinator = coordinator
         self.limit = limit
-        share = FairShare(free: userLimit)
+        turns = Turns(eventLoop: eventLoop, free: userLimit, mostWaiting: min(PlanRunner.mostWaitingOfUser, limit / 4))
         admission = Admission(eventLoop: eventLoop, largest: limit, target: target)
     }
 
@@ -77,91 +76,59 @@ final class PlanRunner {
         return request.reading.parts[part].hasMoved(from: request.node, in: map)
     }
 
-    /// Runs a plan; `reply` is called once, on the loop. Plans about the connection are not for the runner.
+    /// Runs a plan. One of the two is called, once, on the loop. Plans about the connection are not for the runner.
     ///
-    /// - Parameter client: whose commands about one user take effect in their order.
-    /// - Returns: why nothing is done, where too much is under way; `reply` is not called then.
+    /// - Parameters:
+    ///   - client: whose commands about one user take effect in their order.
+    ///   - refuse: where too much is under way: nothing has been done.
     func run(
         _ plan: Plan,
         from client: UInt64,
         deadline: NIODeadline,
         reads: ReadPreference,
+        refuse: @escaping (Refusal) -> Void,
         reply: @escaping Reply
-    ) -> Refusal? {
+    ) {
         turn &+= 1
         let terms = CommandTerms(deadline: deadline, reads: reads, turn: turn & Int.max)
         switch plan {
         case .reply(let value): reply(value)
         case .session, .clients: reply(Replies.error(Refusal(.error, "not a command of the cluster")))
         case .write, .read, .gather, .cluster:
-            guard inFlight < limit else {
-                return .busy("the router has \(inFlight) commands under way")
-            }
-            let now = NIODeadline.now()
-            share.note(plan.asker, now: now)
-            guard let user = plan.user, !mayBegin(plan, of: user, from: client, now: now) else {
-                return begin(plan, terms, reply: reply)
-            }
-            inFlight += 1
-            share.wait(user, from: client) {
-                self.inFlight -= 1
-                self.beginLate(plan, terms, reply: reply)
-            }
+            let task = Turns.Task(
+                asker: plan.asker,
+                users: plan.users,
+                client: client,
+                deadline: deadline,
+                begin: { self.begin(plan, terms, refuse: refuse, reply: reply) },
+                refuse: refuse
+            )
+            turns.take(task)
         }
-        return nil
     }
 
-    /// How many commands wait for their user's turn.
-    var waitingForTurn: Int { share.waitingCount }
-    /// How many do not.
-    private var begun: Int { inFlight - share.waitingCount }
-
-    private func mayBegin(_ plan: Plan, of user: UserID, from client: UInt64, now: NIODeadline) -> Bool {
-        guard plan.asker != nil else { return !share.isWaiting(user, from: client) }
-        return !share.isWaiting(user) && share.mayBegin(user, among: begun, now: now)
-    }
-
-    /// Begins what has waited for its user's turn, unless that was too long.
-    private func beginLate(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) {
-        guard .now() < terms.deadline else {
-            return reply(Replies.error(.busy("the user has too many commands under way")))
+    private func begin(_ plan: Plan, _ terms: CommandTerms, refuse: (Refusal) -> Void, reply: @escaping Reply) {
+        guard turns.underWay < limit else {
+            return refuse(.busy("the router has \(turns.underWay) commands under way"))
         }
-        if let refusal = begin(plan, terms, reply: reply) { reply(Replies.error(refusal)) }
-    }
-
-    private func begin(_ plan: Plan, _ terms: CommandTerms, reply: @escaping Reply) -> Refusal? {
         let node = destination(of: plan, terms)
-        if let node, let refusal = admission.begin(node) { return refusal }
-        inFlight += 1
+        if let node, let refusal = admission.begin(node) { return refuse(refusal) }
         let asker = plan.asker
-        if let asker { share.begin(asker) }
+        turns.began(asker)
         let began = NIODeadline.now()
         let answered = { if let node { self.admission.end(node, began: began) } }
         let finish: Reply = { value in
-            self.inFlight -= 1
-            if let asker { self.ended(asker) }
+            self.turns.ended(asker)
             reply(value)
         }
         // What a page needs of other nodes afterwards says nothing about the one that it began with.
         if case .read(let query, let then) = plan {
-            read(query, then, terms, answered: answered, reply: finish)
-            return nil
+            return read(query, then, terms, answered: answered, reply: finish)
         }
         start(plan, terms) { value in
             answered()
             finish(value)
         }
-        return nil
-    }
-
-    private func ended(_ user: UserID) {
-        share.end(user)
-        guard share.isWaiting(user), !isResuming else { return }
-        isResuming = true
-        while let resume = share.next(of: user, among: begun, now: .now()) {
-            resume()
-        }
-        isResuming = false
     }
 
     /// The node that a plan begins with; nil where there are several, or none is known.

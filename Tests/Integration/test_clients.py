@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import urllib.request
+from concurrent import futures
 
 import pytest
 import redis
@@ -104,38 +105,49 @@ def test_a_pipeline_of_writes_takes_effect_in_order(shared, users):
 @contextlib.contextmanager
 def somebody_else(cluster, user):
     """Another client that reads all the time, so that nobody is alone."""
-    is_over = threading.Event()
     client = cluster.client()
     client.execute_command("CLIENT", "DEADLINE", 30_000)
+    has_begun, is_over = threading.Event(), threading.Event()
 
     def read():
         while not is_over.is_set():
             client.execute_command("TIMELINE.HOME", user)
+            has_begun.set()
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
+    with futures.ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        has_begun.wait(30)
+        try:
+            yield
+        finally:
+            is_over.set()
+        reading.result()
+
+
+def held_so_far(cluster):
+    """How many commands have waited for their user's turn."""
+    return int(re.search(r"^rookery_router_commands_held_total (\d+)", cluster.metrics("router"), re.MULTILINE)[1])
 
 
 def test_a_user_who_waits_for_a_turn_reads_what_was_written_before(shared, users):
     """One user's pipeline beside somebody else: most of it waits for its turn in the router, and keeps its order."""
     author, other = users(2)
     client = shared.client()
-    client.execute_command("CLIENT", "DEADLINE", 30_000)
+    client.execute_command("CLIENT", "DEADLINE", 60_000)
     pipeline = client.pipeline(transaction=False)
     for _ in range(300):
         pipeline.execute_command("TWEET.POST", author, "in turn")
         pipeline.execute_command("TIMELINE.USER", author, "COUNT", 1, "IDS")
+        pipeline.execute_command("USER.GET", other, author)
+    before = held_so_far(shared)
     with somebody_else(shared, other):
         replies = pipeline.execute()
-    tweets, timelines = replies[::2], replies[1::2]
+    assert held_so_far(shared) > before
+    tweets, timelines, profiles = replies[::3], replies[1::3], replies[2::3]
     assert tweets == sorted(set(tweets), key=int)
     # A later post may be seen too: commands of one pipeline are under way together.
     assert all(int(page[1][0]) >= int(tweet) for tweet, page in zip(tweets, timelines))
+    assert all(int(fields(found[1])["tweets"]) > number for number, found in enumerate(profiles))
 
 
 def test_a_turn_that_does_not_come_in_time_is_refused_and_nothing_done(shared, users):
@@ -147,13 +159,13 @@ def test_a_turn_that_does_not_come_in_time_is_refused_and_nothing_done(shared, u
         pipeline.execute_command("TWEET.POST", author, "turn %d" % number)
     with somebody_else(shared, other):
         replies = pipeline.execute(raise_on_error=False)
-    refused = {number for number, reply in enumerate(replies) if str(reply).startswith("BUSY the user has too many")}
-    assert refused and all(str(reply).startswith("TIMEOUT") for number, reply in enumerate(replies)
-                           if isinstance(reply, redis.ResponseError) and number not in refused)
-    done = {number for number, reply in enumerate(replies) if not isinstance(reply, redis.ResponseError)}
+    failed = {number: str(reply) for number, reply in enumerate(replies) if isinstance(reply, redis.ResponseError)}
+    refused = {number for number, text in failed.items() if text.startswith("BUSY the user has too many")}
+    assert refused and all(failed[number].split()[0] in ("TIMEOUT", "UNAVAILABLE") for number in failed.keys() - refused)
     client.execute_command("CLIENT", "DEADLINE", 30_000)
     found = [int(fields(tweet)["text"].split()[1]) for tweet in pages(client, "TIMELINE.USER", author)]
-    assert done <= set(found) and not refused & set(found) and len(found) == len(set(found))
+    assert set(range(1_000)) - failed.keys() <= set(found) and not refused & set(found)
+    assert len(found) == len(set(found))
 
 
 def test_redis_benchmark(shared):

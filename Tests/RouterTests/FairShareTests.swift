@@ -10,7 +10,7 @@ import Testing
 
     /// A share that knows of a command of somebody else at `start`.
     private func shared(free: Int = 2) -> FairShare<String> {
-        var share = FairShare<String>(free: free)
+        var share = FairShare<String>(free: free, mostWaiting: 3)
         share.note(bob, now: start)
         share.note(alice, now: start)
         return share
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func twoUsersKnowOfEachOther() {
-        var share = FairShare<String>(free: 1)
+        var share = FairShare<String>(free: 1, mostWaiting: 3)
         share.note(alice, now: start)
         share.begin(alice)
         #expect(share.mayBegin(alice, among: 1, now: start))
@@ -62,11 +62,13 @@ import Testing
 
     @Test func whatWaitsGoesOnInItsOrder() {
         var share = shared(free: 1)
+        let end = start + .seconds(1)
         share.begin(alice)
-        share.wait(alice, from: 7, "first")
-        share.wait(alice, from: 8, "second")
-        share.wait(alice, from: 7, "third")
-        #expect(share.waitingCount == 3)
+        let kept = [
+            share.wait(alice, from: 7, until: end, "first"), share.wait(alice, from: 8, until: end, "second"),
+            share.wait(alice, from: 7, until: end, "third"),
+        ]
+        #expect(kept == [true, true, true] && share.waitingCount == 3)
         #expect(share.next(of: alice, among: 1, now: start) == nil)
         share.end(alice)
         var taken: [String?] = [share.next(of: alice, among: 0, now: start)]
@@ -77,5 +79,30 @@ import Testing
         #expect(taken == ["first", "second", "third"])
         #expect(!share.isWaiting(alice) && !share.isWaiting(alice, from: 7) && share.waitingCount == 0)
         #expect(share.next(of: alice, among: 0, now: start) == nil)
+    }
+
+    @Test func oneUsersCommandsDoNotFillTheRouter() {
+        var share = shared(free: 1)
+        share.begin(alice)
+        let kept = (0..<4).map { share.wait(alice, from: 7, until: start, "\($0)") }
+        #expect(kept == [true, true, true, false])
+        let another = share.wait(bob, from: 7, until: start, "another's")
+        #expect(another && share.waitingCount == 4)
+    }
+
+    @Test func nothingWaitsForLongerThanItMay() {
+        var share = shared(free: 1)
+        share.begin(alice)
+        for (seconds, client) in [(Int64(3), UInt64(7)), (1, 8), (2, 7)] {
+            let isKept = share.wait(alice, from: client, until: start + .seconds(seconds), "\(seconds)")
+            #expect(isKept)
+        }
+        #expect(share.expire(now: start).isEmpty)
+        var expired = share.expire(now: start + .seconds(1))
+        #expect(expired == ["1"] && !share.isWaiting(alice, from: 8) && share.isWaiting(alice, from: 7))
+        expired = share.expire(now: start + .seconds(2))
+        #expect(expired == ["2"] && share.waitingCount == 1)
+        expired = share.expire(now: start + .seconds(4))
+        #expect(expired == ["3"] && share.waitingCount == 0 && !share.isWaiting(alice) && share.waitingUsers.isEmpty)
     }
 }

@@ -81,27 +81,31 @@ struct InvariantChecker {
         visible[partition, default: []].append((now, index))
     }
 
-    /// A secondary that may be read lacks nothing that anybody was told longer ago than it may be behind.
+    /// A secondary that may be read lacks nothing that anybody was told longer ago than it may be behind, by its own clock.
     ///
-    /// - Parameter staleness: how long ago, in true time.
+    /// - Parameters:
+    ///   - staleness: how far a secondary may be behind.
+    ///   - longest: the same in true time, by the slowest clock that there may be.
     mutating func checkReadsElsewhere(
         _ nodes: some Sequence<SimulatedNode>,
         _ partition: PartitionID,
-        staleness: UInt64,
+        staleness: MonotonicTime,
+        longest: UInt64,
         now: UInt64
     ) {
-        let horizon = now - min(now, staleness)
-        while let next = visible[partition]?.dropFirst().first, next.since <= horizon {
+        while let next = visible[partition]?.dropFirst().first, next.since + longest <= now {
             visible[partition]?.removeFirst()
         }
-        guard let oldest = visible[partition]?.first, oldest.since <= horizon else { return }
+        guard let told = visible[partition] else { return }
         for node in nodes where node.isUp && node.pausedUntil <= now {
             guard let replica = node.replicas[partition], let applied = node.machines[partition]?.applied,
                 replica.mayReadBehind(applied: applied, now: node.now)
             else { continue }
+            let mayLack = min(longest, node.trueTime(of: staleness))
+            guard let old = told.last(where: { $0.since + mayLack <= now }) else { continue }
             readsElsewhere += 1
-            if applied < oldest.index {
-                fail("partition \(partition): \(node.id) is read at \(applied), and \(oldest.index) is old")
+            if applied < old.index {
+                fail("partition \(partition): \(node.id) is read at \(applied), and \(old.index) is old")
             }
         }
     }

@@ -35,7 +35,7 @@ extension SimulatedNode {
         simulation.coverage.note(.stoppedByItsLog)
         hasStoppedPartition = true
         logFailed(in: partition)
-        whenAwake(after: 3_000_000, run) {
+        whenAwake(after: simulation.drawOperatorsDelay(), run) {
             self.crash()
             self.start()
         }

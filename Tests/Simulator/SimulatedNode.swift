@@ -67,6 +67,9 @@ final class SimulatedNode {
 
     var now: MonotonicTime { clockStart + simulation.now * clockRate / 1_000 }
 
+    /// How long a span by this node's clock is in true time, rounded up.
+    func trueTime(of span: MonotonicTime) -> UInt64 { (span * 1_000 + clockRate - 1) / clockRate }
+
     // MARK: The process
 
     func start() {
@@ -182,8 +185,7 @@ final class SimulatedNode {
         simulation.coverage.note(.hungDiskGivenUp)
         disk.hasFailed = true
         logFailed()
-        // By whoever operates it.
-        simulation.schedule(after: 3_000_000) { [unowned self, run] in
+        simulation.schedule(after: simulation.drawOperatorsDelay()) { [unowned self, run] in
             guard self.run == run, run != 0 else { return }
             self.crash()
             self.start()

@@ -25,20 +25,21 @@ enum Plan {
     /// An answer of another kind than the command expects.
     static let strangeAnswer = Refusal.unavailable("a partition's answer cannot be understood")
 
-    /// Whose earlier commands this one follows; nil where it is nobody's in particular.
-    var user: UserID? {
+    /// Whose earlier commands this one follows.
+    var users: [UserID] {
         switch self {
         case .write(let command, _):
-            if case .user(let user)? = command.actor { user } else { nil }
-        case .read(let query, _): query.query.actors.first
-        case .reply, .gather, .cluster, .session, .clients: nil
+            if case .user(let user)? = command.actor { [user] } else { [] }
+        case .read(let query, _): query.query.actors
+        case .gather(let queries, _, _): queries.flatMap(\.query.actors)
+        case .reply, .cluster, .session, .clients: []
         }
     }
 
     /// Who asks, where the command says so: profiles and the tweets of one author are read by everybody.
     var asker: UserID? {
         switch self {
-        case .write: user
+        case .write: users.first
         case .read(let query, _):
             if case .home(let home) = query.query { home.reader } else { nil }
         case .reply, .gather, .cluster, .session, .clients: nil
