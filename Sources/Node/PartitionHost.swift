@@ -164,7 +164,7 @@ final class PartitionHost {
         for replica in byID.values {
             replica.requests.releaseExpiredWaiters(now: now)
             if replica.state.isLeaving != wantsToLeave { replica.handle(.leave(wantsToLeave)) }
-            replica.handle(.tick)
+            replica.tick()
             replica.applier.applyWaiting()
         }
         updateWants()

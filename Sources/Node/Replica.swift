@@ -151,6 +151,12 @@ final class Replica {
         }
     }
 
+    /// To be called every so often: time has passed, and entries may have been applied.
+    func tick() {
+        handle(.applied(partition.appliedIndex))
+        handle(.tick)
+    }
+
     /// A replica that has stopped says so, until another one has its place.
     private func performStopped(_ effect: ReplicaState.Effect) {
         switch effect {

@@ -75,9 +75,13 @@ extension ReplicaState {
         guard let primary = configuration.primary, primary != node, isAwake else { return }
         let durable = min(log.durable, matched)
         answeredEpoch = configuration.epoch
-        effects.append(
-            .send(.acknowledge(.init(epoch: configuration.epoch, durable: durable, sentAt: now)), to: primary)
+        let answer = ReplicaMessage.Acknowledgement(
+            epoch: configuration.epoch,
+            durable: durable,
+            applied: applied,
+            sentAt: now
         )
+        effects.append(.send(.acknowledge(answer), to: primary))
         commit(upTo: min(announced, durable))
     }
 
@@ -87,6 +91,7 @@ extension ReplicaState {
         log.restart(behind: index, epoch: epoch)
         committed = index
         matched = index
+        applied = index
         sayWhereItStands(index, to: primary)
     }
 

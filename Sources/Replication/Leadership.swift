@@ -9,6 +9,8 @@ struct Leadership {
         var next: LogIndex
         /// Everything up to here it holds durably.
         var matched: LogIndex = 0
+        /// How far it has said to have applied the log.
+        var applied: LogIndex = 0
         /// Where sending began: nothing is known of what is between `matched` and it.
         var base: LogIndex
         /// When the primary began to count on it.

@@ -161,6 +161,7 @@ extension ReplicaState {
         follower.lastHeard = now
         // The newest to come: a clock begins anew with its machine, and an older time claims less.
         follower.lastClock = answer.sentAt
+        follower.applied = answer.applied
         if answer.durable > follower.matched {
             follower.matched = answer.durable
             follower.lastProgress = now
@@ -348,7 +349,7 @@ extension ReplicaState {
         let ready = strangers.first { node in
             guard let follower = leadership.followers[node] else { return false }
             return !follower.isReceivingSnapshot && follower.matched + settings.window / 4 >= log.last
-                && follower.lastHeard + 2 * settings.times.retry >= now
+                && hasApplied(follower) && follower.lastHeard + 2 * settings.times.retry >= now
                 // One that answers and acknowledges nothing would hold all commits up.
                 && now < follower.lastProgress + settings.times.acknowledgement
         }
@@ -376,15 +377,21 @@ extension ReplicaState {
         role = .primary(leadership)
     }
 
-    /// The secondaries that stay, those that hold most first.
+    /// The secondaries that stay, those that have applied most first.
     func successors(_ leadership: Leadership, now: MonotonicTime) -> [NodeID] {
         configuration.secondaries.filter { (leadership.followers[$0]?.leavesUntil ?? now) < now }
-            .sorted { (leadership.followers[$0]?.matched ?? 0) > (leadership.followers[$1]?.matched ?? 0) }
+            .sorted { (leadership.followers[$0]?.applied ?? 0) > (leadership.followers[$1]?.applied ?? 0) }
     }
 
+    /// Whether a follower could serve soon if it were the primary: it has applied what can be.
+    private func hasApplied(_ follower: Leadership.Follower) -> Bool {
+        follower.applied + settings.largestUnapplied >= committed
+    }
+
+    /// Hands this primary's place over, where that is possible now: whoever wants it asks again.
     mutating func transfer(to successor: NodeID, now: MonotonicTime, leases: LeaseTable) {
         guard mayWrite(now: now, leases: leases), proposal == nil, configuration.secondaries.contains(successor),
-            case .primary(var leadership) = role
+            case .primary(var leadership) = role, leadership.followers[successor].map(hasApplied) ?? false
         else { return }
         leadership.successor = successor
         role = .primary(leadership)

@@ -49,12 +49,16 @@ public enum ReplicaMessage: Hashable, Sendable {
         public let epoch: UInt64
         /// Everything up to here is durable, and the same as in the primary's log.
         public let durable: LogIndex
+        /// How far the sender has applied the log; it may be behind.
+        public let applied: LogIndex
         /// When it was sent, by the sender's clock; 0 where it does not say.
         public let sentAt: MonotonicTime
 
-        package init(epoch: UInt64, durable: LogIndex, sentAt: MonotonicTime = 0) {
+        /// - Parameter applied: nil for all that is durable.
+        package init(epoch: UInt64, durable: LogIndex, applied: LogIndex? = nil, sentAt: MonotonicTime = 0) {
             self.epoch = epoch
             self.durable = durable
+            self.applied = applied ?? durable
             self.sentAt = sentAt
         }
     }
@@ -85,6 +89,7 @@ extension ReplicaMessage: BinaryCodable {
             writer.write(UInt8(2))
             writer.writeVariable(acknowledgement.epoch)
             writer.writeVariable(acknowledgement.durable)
+            writer.writeVariable(acknowledgement.applied)
             writer.writeVariable(acknowledgement.sentAt)
         case .mismatch(let mismatch):
             writer.write(UInt8(3))
@@ -110,6 +115,7 @@ extension ReplicaMessage: BinaryCodable {
                 Acknowledgement(
                     epoch: try reader.readOrdinal(),
                     durable: try reader.readOrdinal(),
+                    applied: try reader.readOrdinal(),
                     sentAt: try reader.readOrdinal()
                 )
             )

@@ -15,6 +15,8 @@ package struct ReplicaState {
         case submitted([[UInt8]])
         /// What `persist` gave to the log is durable up to this ticket.
         case persisted(UInt64)
+        /// The replica has applied its log up to here. To be told now and then.
+        case applied(LogIndex)
         /// The log takes nothing more, for good.
         case logFailed
         case received(ReplicaMessage, from: NodeID)
@@ -81,6 +83,8 @@ package struct ReplicaState {
     package internal(set) var committed: LogIndex
     /// The same as in the log of this epoch's primary up to here.
     var matched: LogIndex
+    /// How far the log is known to be applied here.
+    var applied: LogIndex
     /// How far the primary says that the log is committed.
     var announced: LogIndex = 0
     /// The last epoch whose primary has said that it serves no longer.
@@ -121,6 +125,7 @@ package struct ReplicaState {
         self.log = ReplicaLog(epochs: log, largestRecentBytes: settings.recentBytes)
         self.committed = committed
         matched = committed
+        applied = committed
         configuration = PartitionMap.Configuration(epoch: 0, primary: nil, secondaries: [])
     }
 
@@ -133,6 +138,7 @@ package struct ReplicaState {
         case .learners(let nodes): learners = nodes
         case .submitted(let payloads): submit(payloads, now: now)
         case .persisted(let ticket): persisted(ticket, now: now)
+        case .applied(let index): applied = index
         case .logFailed: noteLogFailure()
         case .received(let message, let sender): receive(message, from: sender, now: now, leases: leases)
         case .read(let entries, let previousEpoch, let follower, let epoch):

@@ -2,8 +2,10 @@
 
 import subprocess
 
-from conftest import ROOT, eventually
-from test_replication import SHORT_LOG, administer, assert_seen, filled
+import redis
+
+from conftest import ROOT, eventually, pages
+from test_replication import SHORT_LOG, administer, assert_seen, filled, posting
 
 
 def test_an_operator_moves_partitions(own):
@@ -23,6 +25,27 @@ def test_an_operator_moves_partitions(own):
                            (("lead", 0, "nobody"), "there is no node 'nobody'")):
         done = administer(cluster, *words)
         assert done.returncode != 0 and problem in done.stderr
+
+
+def test_a_primary_that_moves_to_a_node_with_much_to_apply_fails_no_request(own):
+    """A new replica has the log long before it has applied it, and serves nothing before."""
+    cluster = own(nodes=4, replicas=3, partitions=1)
+    client = cluster.client()
+    loaded = cluster.directory / "tweets.jsonl"
+    for user in range(100):
+        client.execute_command("USER.CREATE", f"user{user}", "ID", user)
+    loaded.write_text("".join(f'{{"author": "{number % 100}", "text": "tweet {number}"}}\n' for number in range(60_000)))
+    subprocess.run([ROOT / ".build" / "release" / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--tweets",
+                    loaded], check=True, capture_output=True, timeout=120)
+    (listed,) = cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")
+    new = next(f"node{number}" for number in range(1, 5)
+               if f"node{number}" not in (listed["primary"], *listed["secondaries"]))
+    with posting(cluster, range(4)) as posted:
+        done = administer(cluster, "move", 0, "--from", listed["primary"], "--to", new)
+    assert done.returncode == 0, done.stderr
+    assert cluster.primaries()[0] != listed["primary"]
+    assert posted and not [reply for reply in posted if isinstance(reply, redis.RedisError)]
+    assert set(posted) <= {tweet for user in range(4) for tweet in pages(client, "TIMELINE.USER", user, "IDS", count=200)}
 
 
 def test_what_is_elsewhere_is_removed(own):

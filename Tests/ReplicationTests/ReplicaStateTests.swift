@@ -185,11 +185,8 @@ import Testing
         #expect(effects.contains(.propose(Self.configuration(3, Self.primary, Self.second), .removal)))
     }
 
-    @Test func aPrimaryThatLeavesHandsItsPlaceToOneThatStays() {
-        var test = self
-        test.lead()
-        _ = test.tell(.leave(true))
-        #expect(!test.replica.mayLeave(now: Self.now))
+    /// The leases of all members, for the primary of the second epoch.
+    private func grantedLeases() -> LeaseTable {
         var table = LeaseTable(times: .standard, run: 1, now: 0)
         let wanted = [Self.partition: UInt64(2)]
         for node in [Self.second, Self.third] {
@@ -202,6 +199,46 @@ import Testing
                 table.receive(reply, from: node, now: now)
             }
         }
+        return table
+    }
+
+    @Test func aPrimaryHandsItsPlaceOnlyToWhoCanServeSoon() {
+        var test = self
+        var settings = ReplicationSettings(replicationFactor: 3)
+        settings.largestUnapplied = 2
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: Self.partition,
+            settings: settings,
+            log: EpochTable(),
+            committed: 0
+        )
+        test.lead()
+        let table = grantedLeases()
+        _ = test.replica.handle(.submitted([[1], [2], [3]]), now: Self.now, leases: table)
+        _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)
+        let last = test.replica.lastIndex
+        func acknowledge(_ node: NodeID, applied: LogIndex) {
+            let answer = ReplicaMessage.Acknowledgement(epoch: 2, durable: last, applied: applied, sentAt: 1)
+            _ = test.replica.handle(.received(.acknowledge(answer), from: node), now: Self.now, leases: table)
+        }
+        acknowledge(Self.second, applied: last - 3)
+        acknowledge(Self.third, applied: last)
+        #expect(test.replica.committed == last)
+        #expect(test.replica.handle(.transfer(to: Self.second), now: Self.now, leases: table) == [])
+        #expect(test.replica.mayWrite(now: Self.now, leases: table))
+        acknowledge(Self.second, applied: last - 2)
+        let next = Self.configuration(3, Self.second, Self.primary, Self.third)
+        let effects = test.replica.handle(.transfer(to: Self.second), now: Self.now, leases: table)
+        #expect(effects == [.propose(next, .transfer)])
+    }
+
+    @Test func aPrimaryThatLeavesHandsItsPlaceToOneThatStays() {
+        var test = self
+        test.lead()
+        _ = test.tell(.leave(true))
+        #expect(!test.replica.mayLeave(now: Self.now))
+        let table = grantedLeases()
         let effects = test.replica.handle(.tick, now: Self.now + 200_000, leases: table)
         let next = Self.configuration(3, Self.second, Self.primary, Self.third)
         #expect(effects.contains(.propose(next, .transfer)))

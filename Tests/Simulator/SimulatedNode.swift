@@ -158,6 +158,10 @@ final class SimulatedNode {
                 simulation.coverage.note(wantsToLeave ? .wantsToLeave : .wantsToStay)
                 handle(.leave(wantsToLeave), in: partition)
             }
+            // What it tells of that may be old.
+            if let machine = machines[partition], simulation.random.one(in: 3) {
+                handle(.applied(machine.applied), in: partition)
+            }
             handle(.tick, in: partition)
         }
         giveUpHungDisk()

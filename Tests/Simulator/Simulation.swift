@@ -37,7 +37,9 @@ package final class Simulation {
     private static let faultsBegin: UInt64 = 3_000_000
     private static let faultsEnd: UInt64 = 15_000_000
     private static let clientsEnd: UInt64 = 26_000_000
-    private static let end: UInt64 = 29_000_000
+    /// Who has no part in a partition any more asks for an epoch to let it go in, ten seconds after the others are complete.
+    private static let changesEnd: UInt64 = 27_500_000
+    private static let end: UInt64 = 30_500_000
     private static let coordinatorTick: UInt64 = 100_000
     private static let largestTrace = 200_000
     private static let freshnessPause: UInt64 = 10_000
@@ -96,6 +98,7 @@ package final class Simulation {
         settings.entriesPerMessage = 4
         settings.recentBytes = 1_500
         settings.largestUncommitted = 64
+        settings.largestUnapplied = 6
         self.settings = settings
         longestSync = random.one(in: 3) ? 60_000 : 2_000
         network.keepsOrder = random.one(in: 3)
@@ -297,8 +300,10 @@ package final class Simulation {
             self.keepHarming()
         }
         schedule(after: Simulation.faultsEnd) { [unowned self] in self.heal() }
-        schedule(after: Simulation.clientsEnd) { [unowned self] in
+        schedule(after: Simulation.changesEnd) { [unowned self] in
             self.mapVersionWhenHealed = self.coordinator.map.version
+        }
+        schedule(after: Simulation.clientsEnd) { [unowned self] in
             for client in self.clients {
                 client.isEnding = true
             }
@@ -421,7 +426,10 @@ package final class Simulation {
     }
 
     /// Until whoever operates a node that is not well starts it again: some come when all faults are over.
-    func drawOperatorsDelay() -> UInt64 { UInt64.random(in: 1_000_000...20_000_000, using: &random) }
+    func drawOperatorsDelay() -> UInt64 {
+        // What is noticed later is not mended by the healing.
+        UInt64.random(in: 1_000_000...(isHarmful ? 20_000_000 : 3_000_000), using: &random)
+    }
 
     private func heal() {
         trace { "HEAL" }
