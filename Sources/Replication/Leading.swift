@@ -218,10 +218,12 @@ extension ReplicaState {
         }
         if changeMembers(leadership, now: now, leases: leases) { return }
         // Others that leave too have had the time to say so.
-        if isLeaving, mayWrite(now: now, leases: leases), let successor = successors(leadership, now: now).first,
-            now >= (leadership.followers[successor]?.since ?? now) + settings.times.retry / 2
+        if let leavingSince, mayWrite(now: now, leases: leases),
+            let successor = successors(leadership, now: now).first,
+            now >= (leadership.followers[successor]?.since ?? now) + settings.times.retry / 2,
+            hasApplied(successor, leadership) || now >= leavingSince + settings.times.patienceWithSuccessor
         {
-            return transfer(to: successor, now: now, leases: leases)
+            return beginHandingOver(to: successor, leadership, now: now)
         }
         teach(now: now, leases: leases)
     }
@@ -349,7 +351,7 @@ extension ReplicaState {
         let ready = strangers.first { node in
             guard let follower = leadership.followers[node] else { return false }
             return !follower.isReceivingSnapshot && follower.matched + settings.window / 4 >= log.last
-                && hasApplied(follower) && follower.lastHeard + 2 * settings.times.retry >= now
+                && follower.lastHeard + 2 * settings.times.retry >= now
                 // One that answers and acknowledges nothing would hold all commits up.
                 && now < follower.lastProgress + settings.times.acknowledgement
         }
@@ -383,18 +385,26 @@ extension ReplicaState {
             .sorted { (leadership.followers[$0]?.applied ?? 0) > (leadership.followers[$1]?.applied ?? 0) }
     }
 
-    /// Whether a follower could serve soon if it were the primary: it has applied what can be.
-    private func hasApplied(_ follower: Leadership.Follower) -> Bool {
-        follower.applied + settings.largestUnapplied >= committed
+    /// Whether a secondary could serve soon if it were the primary: it would serve nothing before it has applied its log.
+    private func hasApplied(_ node: NodeID, _ leadership: Leadership) -> Bool {
+        (leadership.followers[node]?.applied ?? 0) + settings.largestUnapplied >= log.last
     }
 
     /// Hands this primary's place over, where that is possible now: whoever wants it asks again.
     mutating func transfer(to successor: NodeID, now: MonotonicTime, leases: LeaseTable) {
         guard mayWrite(now: now, leases: leases), proposal == nil, configuration.secondaries.contains(successor),
-            case .primary(var leadership) = role, leadership.followers[successor].map(hasApplied) ?? false
+            case .primary(let leadership) = role, hasApplied(successor, leadership)
         else { return }
+        beginHandingOver(to: successor, leadership, now: now)
+    }
+
+    private mutating func beginHandingOver(to successor: NodeID, _ leadership: Leadership, now: MonotonicTime) {
+        var leadership = leadership
         leadership.successor = successor
+        // Nobody has been asked to take a learner in yet, and one that is gone would hold up what is to be committed first.
+        leadership.admission = nil
         role = .primary(leadership)
+        advanceCommit(leadership)
         handOver(to: successor, leadership, now: now)
     }
 

@@ -49,16 +49,15 @@ public enum ReplicaMessage: Hashable, Sendable {
         public let epoch: UInt64
         /// Everything up to here is durable, and the same as in the primary's log.
         public let durable: LogIndex
-        /// How far the sender has applied the log; it may be behind.
+        /// How far the sender has applied the log; it may be further by now. 0 where it does not say.
         public let applied: LogIndex
         /// When it was sent, by the sender's clock; 0 where it does not say.
         public let sentAt: MonotonicTime
 
-        /// - Parameter applied: nil for all that is durable.
-        package init(epoch: UInt64, durable: LogIndex, applied: LogIndex? = nil, sentAt: MonotonicTime = 0) {
+        package init(epoch: UInt64, durable: LogIndex, applied: LogIndex = 0, sentAt: MonotonicTime = 0) {
             self.epoch = epoch
             self.durable = durable
-            self.applied = applied ?? durable
+            self.applied = applied
             self.sentAt = sentAt
         }
     }

@@ -90,8 +90,8 @@ package struct ReplicaState {
     /// The last epoch whose primary has said that it serves no longer.
     var resignedEpoch: UInt64 = 0
     package internal(set) var hasLogFailed = false
-    /// Whether others are to do without this replica.
-    package private(set) var isLeaving = false
+    /// Since when others are to do without this replica.
+    private(set) var leavingSince: MonotonicTime?
     package private(set) var failure: String?
     /// When this replica learnt of its configuration.
     private(set) var configuredAt: MonotonicTime = 0
@@ -149,7 +149,7 @@ package struct ReplicaState {
         case .installed(let index, let epoch): install(index: index, epoch: epoch)
         case .exclude(let node): noteLeaving(node, now: now)
         case .rebuild(let node): rebuild(node, now: now)
-        case .leave(let isLeaving): self.isLeaving = isLeaving
+        case .leave(let isLeaving): leavingSince = isLeaving ? leavingSince ?? now : nil
         case .transfer(let successor): transfer(to: successor, now: now, leases: leases)
         case .tick: tick(now: now, leases: leases)
         }
@@ -160,6 +160,8 @@ package struct ReplicaState {
     // MARK: Questions
 
     package var lastIndex: LogIndex { log.last }
+    /// Whether others are to do without this replica.
+    package var isLeaving: Bool { leavingSince != nil }
     /// With which index each epoch begins in the log.
     package var epochs: EpochTable { log.epochs }
     /// Whether a member is not known to hold an entry. Only this replica's log can give it what it lacks: a snapshot would take from

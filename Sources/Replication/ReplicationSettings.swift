@@ -11,8 +11,7 @@ package struct ReplicationSettings: Hashable, Sendable {
     package var window: UInt64 = 4_096
     /// Entries in one message.
     package var entriesPerMessage = 512
-    /// Entries that a member may have yet to apply when it is taken in, or when a primary hands its place to it: nobody is served
-    /// before they are applied.
+    /// Entries that a secondary may have yet to apply when a primary hands its place to it: nobody is served before it has.
     package var largestUnapplied: UInt64 = 4_096
     /// About how many bytes of the log's end a replica keeps in memory.
     package var recentBytes = 4 << 20

@@ -21,6 +21,9 @@ public struct ReplicationTimes: Hashable, Sendable {
 
     /// How long a replica that nobody lacks is kept: its node may only not have been heard of for a moment.
     public var patienceWithDispensable: MonotonicTime { 3 * acknowledgement }
+    /// A primary that leaves waits for a secondary that has applied its log; then it takes the one that has most of it. Whoever ends
+    /// the node waits for twice that.
+    public var patienceWithSuccessor: MonotonicTime { lease }
 
     public static let standard = ReplicationTimes(
         beacon: 200_000,

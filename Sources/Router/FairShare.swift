@@ -94,13 +94,18 @@ package struct FairShare<Work> {
         return true
     }
 
-    /// - Returns: the user's command that has waited longest, if one may be under way now; it waits no longer.
-    package mutating func next(of user: UserID, among all: Int, now: NIODeadline) -> Work? {
+    /// - Returns: the user's command that has waited longest, and for too long perhaps, if one may be under way now; it waits no
+    ///   longer.
+    package mutating func next(
+        of user: UserID,
+        among all: Int,
+        now: NIODeadline
+    ) -> (work: Work, isLate: Bool)? {
         guard mayBegin(user, among: all, now: now), let first = lines[user]?.waiting.popFirst() else { return nil }
         waitingCount -= 1
         lines[user]?.forget(first.client)
         if lines[user]?.waiting.isEmpty ?? true { lines[user] = nil }
-        return first.work
+        return (first.work, first.end <= now)
     }
 
     /// - Returns: what has waited as long as it may; it waits no longer.

@@ -44,7 +44,12 @@ final class PlanRunner {
         self.links = links
         self.coordinator = coordinator
         self.limit = limit
-        turns = Turns(eventLoop: eventLoop, free: userLimit, mostWaiting: min(PlanRunner.mostWaitingOfUser, limit / 4))
+        turns = Turns(
+            eventLoop: eventLoop,
+            limit: limit,
+            free: userLimit,
+            mostWaiting: min(PlanRunner.mostWaitingOfUser, limit / 4)
+        )
         admission = Admission(eventLoop: eventLoop, largest: limit, target: target)
     }
 
@@ -107,12 +112,22 @@ final class PlanRunner {
         }
     }
 
-    private func begin(_ plan: Plan, _ terms: CommandTerms, refuse: (Refusal) -> Void, reply: @escaping Reply) {
+    /// - Returns: false where it is refused.
+    private func begin(
+        _ plan: Plan,
+        _ terms: CommandTerms,
+        refuse: (Refusal) -> Void,
+        reply: @escaping Reply
+    ) -> Bool {
         guard turns.underWay < limit else {
-            return refuse(.busy("the router has \(turns.underWay) commands under way"))
+            refuse(.busy("the router has \(turns.underWay) commands under way"))
+            return false
         }
         let node = destination(of: plan, terms)
-        if let node, let refusal = admission.begin(node) { return refuse(refusal) }
+        if let node, let refusal = admission.begin(node) {
+            refuse(refusal)
+            return false
+        }
         let asker = plan.asker
         turns.began(asker)
         let began = NIODeadline.now()
@@ -123,12 +138,14 @@ final class PlanRunner {
         }
         // What a page needs of other nodes afterwards says nothing about the one that it began with.
         if case .read(let query, let then) = plan {
-            return read(query, then, terms, answered: answered, reply: finish)
+            read(query, then, terms, answered: answered, reply: finish)
+        } else {
+            start(plan, terms) { value in
+                answered()
+                finish(value)
+            }
         }
-        start(plan, terms) { value in
-            answered()
-            finish(value)
-        }
+        return true
     }
 
     /// The node that a plan begins with; nil where there are several, or none is known.

@@ -12,8 +12,8 @@ package final class Turns {
         let users: [UserID]
         let client: UInt64
         let deadline: NIODeadline
-        /// Begins it, or refuses it for another reason.
-        let begin: () -> Void
+        /// Begins it, or refuses it for another reason: false then.
+        let begin: () -> Bool
         let refuse: (Refusal) -> Void
 
         package init(
@@ -21,7 +21,7 @@ package final class Turns {
             users: [UserID],
             client: UInt64,
             deadline: NIODeadline,
-            begin: @escaping () -> Void,
+            begin: @escaping () -> Bool,
             refuse: @escaping (Refusal) -> Void
         ) {
             self.asker = asker
@@ -33,11 +33,19 @@ package final class Turns {
         }
     }
 
+    private struct Held {
+        let task: Task
+        /// Whom it is to follow yet.
+        let users: ArraySlice<UserID>
+        let end: NIODeadline
+    }
+
     private static let sweepPause = TimeAmount.milliseconds(20)
     private static let tooMany = Refusal.busy("the user has too many commands under way")
 
     private let eventLoop: any EventLoop
-    private var share: FairShare<(task: Task, users: ArraySlice<UserID>)>
+    private let limit: Int
+    private var share: FairShare<Held>
     /// How many commands have begun and not ended.
     package private(set) var underWay = 0
     /// Users of whom a command has ended while others wait.
@@ -47,10 +55,12 @@ package final class Turns {
     private let heldTotal = Counter(label: "router.commands.held.total")
 
     /// - Parameters:
+    ///   - limit: commands of all users that are under way or wait; no more wait then.
     ///   - free: commands of one user that are under way whatever others do.
     ///   - mostWaiting: how many of one user may wait.
-    package init(eventLoop: any EventLoop, free: Int, mostWaiting: Int) {
+    package init(eventLoop: any EventLoop, limit: Int, free: Int, mostWaiting: Int) {
         self.eventLoop = eventLoop
+        self.limit = limit
         share = FairShare(free: free, mostWaiting: mostWaiting)
     }
 
@@ -61,28 +71,35 @@ package final class Turns {
     package func take(_ task: Task) {
         let now = eventLoop.now
         share.note(task.asker, now: now)
+        // What begins with too little time left is done, and nobody knows.
+        let end = now + .nanoseconds((task.deadline - now).nanoseconds / 2)
         if let asker = task.asker {
-            guard share.isWaiting(asker) || !share.mayBegin(asker, among: underWay, now: now) else {
-                return task.begin()
+            if !share.isWaiting(asker), share.mayBegin(asker, among: underWay, now: now) {
+                _ = task.begin()
+            } else {
+                hold(Held(task: task, users: [], end: end), behind: asker)
             }
-            hold(task, asker, [], now: now)
         } else {
-            follow(task, task.users[...], now: now)
+            _ = follow(Held(task: task, users: task.users[...], end: end))
         }
     }
 
     /// Begins a command that is nobody's share behind what its client has asked of its users before.
-    private func follow(_ task: Task, _ users: ArraySlice<UserID>, now: NIODeadline) {
-        guard held > 0, let place = users.firstIndex(where: { share.isWaiting($0, from: task.client) }) else {
-            return task.begin()
-        }
-        hold(task, users[place], users[(place + 1)...], now: now)
+    ///
+    /// - Returns: false where it was refused.
+    private func follow(_ held: Held) -> Bool {
+        let place =
+            share.waitingCount == 0
+            ? nil : held.users.firstIndex { share.isWaiting($0, from: held.task.client) }
+        guard let place else { return held.task.begin() }
+        hold(Held(task: held.task, users: held.users[(place + 1)...], end: held.end), behind: held.users[place])
+        return true
     }
 
-    private func hold(_ task: Task, _ user: UserID, _ users: ArraySlice<UserID>, now: NIODeadline) {
-        // What begins with too little time left is done, and nobody knows.
-        let end = now + .nanoseconds((task.deadline - now).nanoseconds / 2)
-        guard share.wait(user, from: task.client, until: end, (task, users)) else { return task.refuse(Turns.tooMany) }
+    private func hold(_ held: Held, behind user: UserID) {
+        guard underWay + share.waitingCount < limit,
+            share.wait(user, from: held.task.client, until: held.end, held)
+        else { return held.task.refuse(Turns.tooMany) }
         heldTotal.increment()
         scheduleSweep()
     }
@@ -116,8 +133,13 @@ package final class Turns {
 
     private func beginWaiting(of user: UserID) {
         let now = eventLoop.now
-        while let (task, users) = share.next(of: user, among: underWay, now: now) {
-            if task.asker == nil { follow(task, users, now: now) } else { task.begin() }
+        while let (held, isLate) = share.next(of: user, among: underWay, now: now) {
+            if isLate {
+                held.task.refuse(Turns.tooMany)
+            } else if !(held.task.asker == nil ? follow(held) : held.task.begin()) {
+                // What is refused now would be for all that wait.
+                return
+            }
         }
     }
 
@@ -127,8 +149,8 @@ package final class Turns {
         isSweepScheduled = true
         eventLoop.assumeIsolated().scheduleTask(in: Turns.sweepPause) {
             self.isSweepScheduled = false
-            for (task, _) in self.share.expire(now: self.eventLoop.now) {
-                task.refuse(Turns.tooMany)
+            for held in self.share.expire(now: self.eventLoop.now) {
+                held.task.refuse(Turns.tooMany)
             }
             for user in self.share.waitingUsers {
                 self.beginWaiting(of: user)

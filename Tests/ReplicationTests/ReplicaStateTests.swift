@@ -186,14 +186,14 @@ import Testing
     }
 
     /// The leases of all members, for the primary of the second epoch.
-    private func grantedLeases() -> LeaseTable {
+    private func grantedLeases(at start: MonotonicTime = now) -> LeaseTable {
         var table = LeaseTable(times: .standard, run: 1, now: 0)
         let wanted = [Self.partition: UInt64(2)]
         for node in [Self.second, Self.third] {
             var granting = LeaseTable(times: .standard, run: 9, now: 0)
             granting.learn(Self.configuration(2, Self.primary, Self.second, Self.third), of: Self.partition)
-            table.want(wanted, from: node, now: Self.now)
-            for now in [Self.now, Self.now + 1] {
+            table.want(wanted, from: node, now: start)
+            for now in [start, start + 1] {
                 let beacon = table.beacon(to: node, now: now)
                 guard let reply = granting.receive(beacon, from: Self.primary, now: now) else { continue }
                 table.receive(reply, from: node, now: now)
@@ -231,6 +231,60 @@ import Testing
         let next = Self.configuration(3, Self.second, Self.primary, Self.third)
         let effects = test.replica.handle(.transfer(to: Self.second), now: Self.now, leases: table)
         #expect(effects == [.propose(next, .transfer)])
+    }
+
+    @Test func aPrimaryThatLeavesTakesTheBestWhereNobodyCanServeSoon() {
+        var test = self
+        var settings = ReplicationSettings(replicationFactor: 3)
+        settings.largestUnapplied = 2
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: Self.partition,
+            settings: settings,
+            log: EpochTable(),
+            committed: 0
+        )
+        test.lead()
+        let table = grantedLeases()
+        _ = test.replica.handle(.submitted([[1], [2], [3], [4]]), now: Self.now, leases: table)
+        _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)
+        _ = test.replica.handle(.leave(true), now: Self.now, leases: table)
+        for (node, applied) in [(Self.second, LogIndex(1)), (Self.third, 2)] {
+            let answer = ReplicaMessage.Acknowledgement(epoch: 2, durable: 5, applied: applied, sentAt: 1)
+            _ = test.replica.handle(.received(.acknowledge(answer), from: node), now: Self.now, leases: table)
+        }
+        let patience = ReplicationTimes.standard.patienceWithSuccessor
+        let next = Self.configuration(3, Self.third, Self.primary, Self.second)
+        let early = test.replica.handle(.tick, now: Self.now + patience - 1, leases: table)
+        #expect(!early.contains(.propose(next, .transfer)))
+        let late = test.replica.handle(
+            .tick,
+            now: Self.now + patience,
+            leases: grantedLeases(at: Self.now + patience - 2)
+        )
+        #expect(late.contains(.propose(next, .transfer)))
+    }
+
+    @Test func aLearnerThatIsGoneDoesNotHoldUpAHandover() {
+        var test = self
+        test.lead()
+        let table = grantedLeases()
+        _ = test.replica.handle(.learners([Self.learner]), now: Self.now, leases: table)
+        _ = test.replica.handle(.tick, now: Self.now, leases: table)
+        let answer = ReplicaMessage.Acknowledgement(epoch: 2, durable: 1, sentAt: 1)
+        _ = test.replica.handle(.received(.acknowledge(answer), from: Self.learner), now: Self.now, leases: table)
+        // It is about to be taken in: what comes now needs its acknowledgement.
+        _ = test.replica.handle(.tick, now: Self.now, leases: table)
+        _ = test.replica.handle(.submitted([[1]]), now: Self.now, leases: table)
+        _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)
+        for node in [Self.second, Self.third] {
+            let answer = ReplicaMessage.Acknowledgement(epoch: 2, durable: 2, sentAt: 1)
+            _ = test.replica.handle(.received(.acknowledge(answer), from: node), now: Self.now, leases: table)
+        }
+        #expect(test.replica.committed == 1)
+        let next = Self.configuration(3, Self.second, Self.primary, Self.third)
+        let effects = test.replica.handle(.transfer(to: Self.second), now: Self.now, leases: table)
+        #expect(effects == [.commit(upTo: 2), .propose(next, .transfer)])
     }
 
     @Test func aPrimaryThatLeavesHandsItsPlaceToOneThatStays() {

@@ -71,11 +71,11 @@ import Testing
         #expect(kept == [true, true, true] && share.waitingCount == 3)
         #expect(share.next(of: alice, among: 1, now: start) == nil)
         share.end(alice)
-        var taken: [String?] = [share.next(of: alice, among: 0, now: start)]
+        var taken: [String?] = [share.next(of: alice, among: 0, now: start)?.work]
         #expect(share.isWaiting(alice, from: 7) && share.isWaiting(alice, from: 8))
-        taken.append(share.next(of: alice, among: 0, now: start))
+        taken.append(share.next(of: alice, among: 0, now: start)?.work)
         #expect(share.isWaiting(alice, from: 7) && !share.isWaiting(alice, from: 8) && !share.isWaiting(bob))
-        taken.append(share.next(of: alice, among: 0, now: start))
+        taken.append(share.next(of: alice, among: 0, now: start)?.work)
         #expect(taken == ["first", "second", "third"])
         #expect(!share.isWaiting(alice) && !share.isWaiting(alice, from: 7) && share.waitingCount == 0)
         #expect(share.next(of: alice, among: 0, now: start) == nil)
@@ -85,6 +85,11 @@ import Testing
         var share = shared(free: 1)
         share.begin(alice)
         let kept = (0..<4).map { share.wait(alice, from: 7, until: start, "\($0)") }
+        share.end(alice)
+        let first = share.next(of: alice, among: 0, now: start)
+        #expect(first?.work == "0" && first?.isLate == true)
+        let isKept = share.wait(alice, from: 7, until: start, "after one")
+        #expect(isKept)
         #expect(kept == [true, true, true, false])
         let another = share.wait(bob, from: 7, until: start, "another's")
         #expect(another && share.waitingCount == 4)

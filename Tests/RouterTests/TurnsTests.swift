@@ -19,7 +19,7 @@ import Testing
 
     init() {
         loop.advanceTime(by: .seconds(1))
-        turns = Turns(eventLoop: loop, free: 2, mostWaiting: 8)
+        turns = Turns(eventLoop: loop, limit: 12, free: 2, mostWaiting: 8)
         take("other", asker: UserID(3))
     }
 
@@ -37,8 +37,13 @@ import Testing
                 client: client,
                 deadline: loop.now + time,
                 begin: { [turns, log] in
+                    if name.hasPrefix("refused") {
+                        log.lines.append(name)
+                        return false
+                    }
                     turns.began(asker)
                     log.lines.append(name)
+                    return true
                 },
                 refuse: { [log] in log.lines.append("\(name): \($0.code)") }
             )
@@ -102,6 +107,39 @@ import Testing
         _ = happened()
         loop.advanceTime(by: .milliseconds(20))
         #expect(happened() == ["late: busy"] && turns.held == 1)
+    }
+
+    @Test func whoComesToBeAloneWaitsNoLonger() {
+        for name in ["a", "b", "c", "d"] {
+            take(name, asker: alice)
+        }
+        _ = happened()
+        loop.advanceTime(by: .milliseconds(100))
+        #expect(happened() == [])
+        loop.advanceTime(by: .milliseconds(20))
+        #expect(happened() == ["c", "d"] && turns.held == 0)
+    }
+
+    @Test func whatIsRefusedInItsTurnDoesNotHaveAllOthersRefused() {
+        for name in ["a", "b", "refused", "c"] {
+            take(name, asker: alice)
+        }
+        _ = happened()
+        turns.ended(alice)
+        loop.run()
+        #expect(happened() == ["refused"] && turns.held == 1)
+        loop.advanceTime(by: .milliseconds(20))
+        #expect(happened() == ["c"])
+    }
+
+    @Test func whatWaitsCountsAgainstTheRoutersLimit() {
+        for user in [alice, bob] {
+            for number in 0..<8 {
+                take("\(number)", asker: user)
+            }
+        }
+        #expect(happened().filter { $0.hasSuffix("busy") } == ["3: busy", "4: busy", "5: busy", "6: busy", "7: busy"])
+        #expect(turns.held + turns.underWay == 12)
     }
 
     @Test func tooMuchThatWaitsIsRefused() {

@@ -37,7 +37,7 @@ extension Workbench {
         return report
     }
 
-    /// `mixed`: 100 reads to a post at full speed, then at half of that with latencies, then the peak of the sources.
+    /// `mixed`: 100 reads to a post at full speed, then with latencies at half of that and at a fixed rate, then the peak of the sources.
     package func mixed(operations count: Int, seconds: Double) async throws -> WorkloadReport {
         var report = report("mixed")
         try await activate(&report)
@@ -60,6 +60,12 @@ extension Workbench {
         report.add("half of most, reached", half.rate, "operations/s")
         report.addLatency("half of most", half)
         report.addVisibility("half of most", try await visible)
+        try await service.settle()
+        say("mixed: 5,800 reads/s with 58 posts/s")
+        // The same for everybody, where half of a service's most is another rate for each.
+        let fixed = try await service.open(rate: 5_858, seconds: seconds) { mix.operation($0) }
+        report.add("5,800 reads/s and 58 posts/s, served", fixed.goodput, "operations/s")
+        report.addLatency("5,800 reads/s and 58 posts/s", fixed, ofServedOnly: true)
         try await service.settle()
         say("mixed: 5,800 posts/s with 5,800 reads/s")
         let even = PostsAndReads(self, readsPerPost: 1)
