@@ -34,7 +34,7 @@ def test_a_primary_that_moves_to_a_node_with_much_to_apply_fails_no_request(own)
     loaded = cluster.directory / "tweets.jsonl"
     for user in range(100):
         client.execute_command("USER.CREATE", f"user{user}", "ID", user)
-    loaded.write_text("".join(f'{{"author": "{number % 100}", "text": "tweet {number}"}}\n' for number in range(60_000)))
+    loaded.write_text("".join(f'{{"author": "{number % 100}", "text": "{number:0250}"}}\n' for number in range(90_000)))
     subprocess.run([ROOT / ".build" / "release" / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--tweets",
                     loaded], check=True, capture_output=True, timeout=120)
     (listed,) = cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")

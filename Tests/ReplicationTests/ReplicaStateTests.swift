@@ -202,10 +202,11 @@ import Testing
         return table
     }
 
-    @Test func aPrimaryHandsItsPlaceOnlyToWhoCanServeSoon() {
-        var test = self
+    /// The primary of epoch 2, which hands its place to nobody with more than so many entries to apply.
+    private func leading(largestUnapplied: UInt64) -> Self {
         var settings = ReplicationSettings(replicationFactor: 3)
-        settings.largestUnapplied = 2
+        settings.largestUnapplied = largestUnapplied
+        var test = self
         test.replica = ReplicaState(
             node: Self.primary,
             partition: Self.partition,
@@ -214,6 +215,11 @@ import Testing
             committed: 0
         )
         test.lead()
+        return test
+    }
+
+    @Test func aPrimaryHandsItsPlaceOnlyToWhoCanServeSoon() {
+        var test = leading(largestUnapplied: 2)
         let table = grantedLeases()
         _ = test.replica.handle(.submitted([[1], [2], [3]]), now: Self.now, leases: table)
         _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)
@@ -234,17 +240,7 @@ import Testing
     }
 
     @Test func aPrimaryThatLeavesTakesTheBestWhereNobodyCanServeSoon() {
-        var test = self
-        var settings = ReplicationSettings(replicationFactor: 3)
-        settings.largestUnapplied = 2
-        test.replica = ReplicaState(
-            node: Self.primary,
-            partition: Self.partition,
-            settings: settings,
-            log: EpochTable(),
-            committed: 0
-        )
-        test.lead()
+        var test = leading(largestUnapplied: 2)
         let table = grantedLeases()
         _ = test.replica.handle(.submitted([[1], [2], [3], [4]]), now: Self.now, leases: table)
         _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)

@@ -37,7 +37,7 @@ package final class Simulation {
     private static let faultsBegin: UInt64 = 3_000_000
     private static let faultsEnd: UInt64 = 15_000_000
     private static let clientsEnd: UInt64 = 26_000_000
-    /// Who has no part in a partition any more asks for an epoch to let it go in, ten seconds after the others are complete.
+    /// By then a node that was started again late has asked for an epoch in which it lets go what others have without it.
     private static let changesEnd: UInt64 = 27_500_000
     private static let end: UInt64 = 30_500_000
     private static let coordinatorTick: UInt64 = 100_000
