@@ -107,7 +107,7 @@ extension Workbench {
     /// the hundredth.
     package func deathStar(rates: [Double], seconds: Double) async throws -> WorkloadReport {
         var report = report("death-star")
-        try await fillHomes(&report)
+        try await fillHomes(.fullPages, &report)
         let users = drawUsers(1 << 16, exponent: 0.9, seed: 41)
         let authors = drawAuthors(1 << 16, seed: 43)
         for rate in rates {

@@ -61,6 +61,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Pages of home.")
     var pages: Int = 200_000
 
+    @Flag(name: .long, help: "home reads pages of 10 after one post of everybody, instead of full pages of 50.")
+    var onePostEach = false
+
     @Option(name: .long, help: "Operations of twip, of each part of twip-sweep, and of retwis; a tenth of it of mixed.")
     var operations: Int = 1_000_000
 
@@ -162,7 +165,7 @@ struct BenchCommand: AsyncParsableCommand {
     private func run(_ workload: Workload, _ bench: Workbench, _ round: Int) async throws -> WorkloadReport {
         switch workload {
         case .fanout: try await bench.fanout(posts: posts)
-        case .home: try await bench.home(pages: pages)
+        case .home: try await bench.home(pages: pages, filling: onePostEach ? .onePostEach : .fullPages)
         case .posts: try await bench.posts(seconds: seconds)
         case .mixed: try await bench.mixed(operations: operations / 10, seconds: seconds)
         case .twip: try await bench.twip(operations: operations, round: round)
@@ -214,7 +217,7 @@ struct BenchCommand: AsyncParsableCommand {
         let options: [String: Any] = [
             "users": users, "follows": follows, "posts": posts, "pages": pages, "operations": operations,
             "rates": rate, "celebrityFollowers": celebrityFollowers, "seconds": seconds, "rounds": rounds,
-            "connections": connections,
+            "connections": connections, "onePostEach": onePostEach,
         ]
         let all: [String: Any] = [
             "options": options, "figures": rows, "faults": comparison.faults,
