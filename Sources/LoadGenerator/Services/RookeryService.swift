@@ -9,7 +9,8 @@ package final class RookeryService: TimelineService {
     package let stream: CommandStream
     /// Whom one command follows, at most: as `rookery load` sends them.
     private static let followsTogether = 100
-    private static let followsUnderWay = 40
+    /// Follow edges whose commands are not answered yet: enough for nodes to be busy, few enough to be served in time.
+    private static let edgesUnderWay = 4_000
     /// From what a node's loops do to what the node says of it.
     private static let longestToSay = Duration.milliseconds(500)
     /// Milliseconds.
@@ -31,8 +32,9 @@ package final class RookeryService: TimelineService {
             $0.hasPrefix("EXISTS")
         }
         let follows = graph.interleavedFollows(together: RookeryService.followsTogether)
+        let window = max(1, RookeryService.edgesUnderWay * follows.count / max(1, graph.edges))
         let time = try await ContinuousClock().measure {
-            try await stream.carryOutPatiently(count: follows.count, window: RookeryService.followsUnderWay) { number in
+            try await stream.carryOutPatiently(count: follows.count, window: window) { number in
                 ["FOLLOW", String(follows[number].follower)] + follows[number].authors.map { String($0) }
             }
         }

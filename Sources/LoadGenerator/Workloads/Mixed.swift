@@ -1,4 +1,7 @@
 extension Workbench {
+    /// Posts of `posts` that are made as fast as possible.
+    private static let postsAtOnce = 40_000
+
     /// `posts`: posts alone as fast as possible, then at a quarter and at half of that how long a post takes, and until
     /// a follower sees it.
     package func posts(seconds: Double) async throws -> WorkloadReport {
@@ -8,15 +11,16 @@ extension Workbench {
         say("posts as fast as possible")
         // What is only acknowledged is not done: the most is what is delivered too.
         let tweets = PostedTweets(graph)
+        let witnesses = witnesses(of: Array(authors.prefix(Workbench.postsAtOnce)))
         let clock = ContinuousClock()
         let began = clock.now
-        let most = try await service.closed(count: 40_000) { number in
-            .post(author: authors[number % authors.count], text: "post \(number)")
+        let most = try await service.closed(count: Workbench.postsAtOnce) { number in
+            .post(author: authors[number], text: "post \(number)")
         } check: { number, outcome in
-            tweets.note(outcome, by: authors[number % authors.count])
+            tweets.note(outcome, by: authors[number])
         }
         report.note(most, "posts")
-        try await waitUntilVisible(tweets, &report)
+        try await waitUntilVisible(tweets, to: witnesses, &report)
         let rate = Double(most.commands) / (clock.now - began).inSeconds
         report.add("most, until all is visible", rate, "posts/s")
         try await service.settle()
