@@ -14,6 +14,8 @@ package import Wire
 package final class CoordinatorService {
     /// Those who wait for a newer map are answered with the present one after this long.
     private static let longestWait = TimeAmount.seconds(5)
+    /// Between two attempts to store a map that could not be stored.
+    private static let pauseBetweenAttempts = TimeAmount.seconds(1)
 
     private struct Waiter {
         let version: UInt64
@@ -27,8 +29,9 @@ package final class CoordinatorService {
     private let problems: ProblemBoard
     private var state: CoordinatorState
     private var waiters: [Waiter] = []
-    /// Why the map could not be stored; nothing is decided any more then.
+    /// Why the map could not be stored: nobody hears of it and nothing more is decided until it is.
     private var failure: StoreError?
+    private var nextAttempt = NIODeadline.now()
 
     package init(eventLoop: any EventLoop, store: MapStore, problems: ProblemBoard, logger: Logger) throws(StoreError) {
         self.eventLoop = eventLoop
@@ -40,6 +43,7 @@ package final class CoordinatorService {
 
     package func start() {
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
+            self.storeAgain()
             self.releaseExpiredWaiters()
             self.replaceLostReplicas()
             self.start()
@@ -74,19 +78,9 @@ package final class CoordinatorService {
     private func perform(_ effect: CoordinatorState.Effect, for responder: FrameResponder?) {
         switch effect {
         case .store(let map):
-            do throws(StoreError) {
-                try store.save(map)
-                logger.info("map stored", metadata: ["version": "\(map.version)"])
-                Gauge(label: "coordinator.map.version").record(Int64(map.version))
-                releaseWaiters { $0.version < map.version }
-            } catch {
-                failure = error
-                problems.set(error.description, about: "map store")
-                logger.critical(
-                    "the map cannot be stored; nothing is decided any more",
-                    metadata: ["error": "\(error)"]
-                )
-                if let responder { answer(.refused(.unavailable("coordinator: \(error)")), responder) }
+            store(map)
+            if let failure, let responder {
+                answer(.refused(.unavailable("coordinator: \(failure)")), responder)
             }
         case .answer(let reply):
             if let responder { answer(reply, responder) }
@@ -96,6 +90,32 @@ package final class CoordinatorService {
                 Waiter(version: version, deadline: .now() + CoordinatorService.longestWait, responder: responder)
             )
         }
+    }
+
+    private func store(_ map: PartitionMap) {
+        do throws(StoreError) {
+            try store.save(map)
+            failure = nil
+            problems.set(nil, about: "map store")
+            logger.info("map stored", metadata: ["version": "\(map.version)"])
+            Gauge(label: "coordinator.map.version").record(Int64(map.version))
+            releaseWaiters { $0.version < map.version }
+        } catch {
+            failure = error
+            nextAttempt = .now() + CoordinatorService.pauseBetweenAttempts
+            if problems.set(error.description, about: "map store") {
+                logger.critical(
+                    "the map cannot be stored; nothing is decided until it is",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+        }
+    }
+
+    /// What could not be stored is written from its beginning, into a new file: of what an attempt before may have left, nothing counts.
+    private func storeAgain() {
+        guard failure != nil, nextAttempt <= .now() else { return }
+        store(state.map)
     }
 
     private func releaseExpiredWaiters() {

@@ -1,6 +1,7 @@
 package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import Synchronization
 
 /// How a process does, as `/readyz` and `/healthz` tell.
 package struct Health: Sendable {
@@ -18,8 +19,14 @@ package struct Health: Sendable {
     }
 }
 
-/// The admin port of every process: `/healthz`, `/readyz` and `/metrics` over HTTP/1.1.
+/// The admin port of every process: `/healthz`, `/readyz` and `/metrics` over HTTP/1.1. Who asks and does not read, or is silent for a
+/// minute, is closed, and so is who comes when there are many already.
 package enum AdminServer {
+    private static let largestConnections = 64
+    private static let longestSilence = TimeAmount.seconds(60)
+    /// Answers that a connection has not read.
+    private static let largestUnreadBytes = 4 << 20
+
     /// - Parameters:
     ///   - refresh: called before each scrape, to bring gauges up to date.
     ///   - health: called for each health request.
@@ -31,13 +38,24 @@ package enum AdminServer {
         refresh: @escaping @Sendable () -> Void = {},
         health: @escaping @Sendable () -> Health
     ) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        let connections = ConnectionCount(limit: largestConnections)
+        return try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(low: largestUnreadBytes / 2, high: largestUnreadBytes)
+            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(IdleStateHandler(allTimeout: longestSilence))
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
-                        AdminHandler(registry: registry, refresh: refresh, health: health)
+                        AdminHandler(
+                            registry: registry,
+                            connections: connections,
+                            refresh: refresh,
+                            health: health
+                        )
                     )
                 }
             }
@@ -45,23 +63,55 @@ package enum AdminServer {
     }
 }
 
+/// How many connections there are. Any thread.
+private final class ConnectionCount: Sendable {
+    private let limit: Int
+    private let count = Atomic(0)
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// - Returns: whether there is room for one more, which is counted then.
+    func enter() -> Bool {
+        guard count.add(1, ordering: .relaxed).newValue > limit else { return true }
+        leave()
+        return false
+    }
+
+    func leave() { count.subtract(1, ordering: .relaxed) }
+}
+
 private final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let registry: PrometheusRegistry
+    private let connections: ConnectionCount
+    private var isCounted = false
     private let refresh: @Sendable () -> Void
     private let health: @Sendable () -> Health
     private var request: HTTPRequestHead?
 
     init(
         registry: PrometheusRegistry,
+        connections: ConnectionCount,
         refresh: @escaping @Sendable () -> Void,
         health: @escaping @Sendable () -> Health
     ) {
         self.registry = registry
+        self.connections = connections
         self.refresh = refresh
         self.health = health
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        isCounted = connections.enter()
+        if !isCounted { context.close(promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if isCounted { connections.leave() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -71,9 +121,15 @@ private final class AdminHandler: ChannelInboundHandler {
         case .end:
             guard let request else { return }
             self.request = nil
+            guard context.channel.isWritable else { return context.close(promise: nil) }
             let (status, type, body) = answer(to: request)
             respond(status, type, body, to: request, context: context)
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { return context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -102,6 +102,37 @@ def test_http_and_tls_spoken_to_every_port(shared, users):
     assert_serves(shared, author)
 
 
+@pytest.mark.parametrize("name", ["coordinator", "node1", "router"])
+def test_an_admin_port_keeps_little_for_who_does_not_read(shared, users, name):
+    author, = users(1)
+    port, pid = int(shared.env[f"{name.upper()}_ADMIN_PORT"]), int(shared.env[f"{name.upper()}_PID"])
+    before = resident(pid)
+    with connected(port) as greedy, pytest.raises(OSError):
+        # Closed, or left waiting in the socket.
+        for _ in range(1_000):
+            greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000)
+    many = [connected(port) for _ in range(200)]
+    for connection in many:
+        connection.setblocking(False)
+    eventually(lambda: sum(is_closed(connection) for connection in many) >= 200 - 64)
+    for connection in many:
+        connection.close()
+    assert resident(pid) - before < 64 << 20
+    for data in (b"\x16\x03\x01\x02\x00" + bytes(100), b"GET " + b"x" * 1_000_000, b"*1\r\n$4\r\nPING\r\n"):
+        assert b"200 OK" not in answer(port, data)
+    eventually(lambda: shared.readiness(name) == "ready\n")
+    assert_serves(shared, author)
+
+
+def is_closed(connection):
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
 def test_malformed_frames(own):
     cluster = own(nodes=2, partitions=4)
     cluster.client().execute_command("USER.CREATE", "steady", "ID", 1)

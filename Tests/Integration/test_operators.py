@@ -10,6 +10,7 @@ import threading
 
 import redis
 from conftest import eventually, pages
+from test_faults import tweet_or_none
 from test_replication import administer, assert_seen, fill, filled, posting, settled
 
 NODES = ("node1", "node2", "node3")
@@ -85,6 +86,31 @@ def test_a_map_that_is_lost_is_rebuilt(own):
     cluster.kill("node1")
     eventually(lambda: set(cluster.primaries().values()) <= {"node2", "node3"}, 20)
     assert_seen(client, users, before)
+
+
+def test_a_map_that_cannot_be_stored_is_stored_when_it_can_be(own):
+    cluster, client, users, _ = filled(own(replicas=3, partitions=4), 12, tweets=400)
+    obstacle = cluster.directory / "coordinator" / "map.new"
+    obstacle.mkdir()
+    refused = administer(cluster, "lead", "0", "node2" if cluster.primaries()[0] != "node2" else "node3", "--timeout", "2")
+    assert refused.returncode != 0
+    assert "map store: " in eventually(lambda: (said := cluster.readiness("coordinator")) != "ready\n" and said)
+    assert "cannot create" in cluster.readiness("coordinator")
+    # All are read, and written but the partition of which nobody knows who is to lead it.
+    client.execute_command("CLIENT", "DEADLINE", 500)
+    posted = [tweet_or_none(client, user, "meanwhile") for user in users]
+    assert 0 < posted.count(None) < len(users)
+    assert all(pages(client, "TIMELINE.USER", user, "IDS") for user in users)
+    obstacle.rmdir()
+    eventually(lambda: cluster.readiness("coordinator") == "ready\n", 10)
+    for name in ("node2", "node3"):
+        done(cluster, "lead", "0", name)
+    # What it has stored is what it says.
+    cluster.kill("coordinator")
+    cluster.start("coordinator")
+    assert cluster.primaries()[0] == "node3"
+    assert all(tweet_or_none(client, user, "afterwards") for user in users)
+    assert_seen(client, users, settled(cluster, client, users))
 
 
 def test_an_old_map_is_not_followed_and_replaced_by_what_nodes_remember(own):
