@@ -29,7 +29,9 @@ struct SimulateMain {
             for result in Simulation.run(seeds: next..<end) {
                 let mail = MailWorld.run(seed: result.seed)
                 totals.add(result, mail)
-                if let violation = result.violation ?? mail.violation {
+                let shortness =
+                    result.isLong ? nil : "too short: \(result.steps) steps, \(result.coverage.faults) faults"
+                if let violation = result.violation ?? mail.violation ?? shortness {
                     print("seed \(result.seed) of \(first)...: \(violation)")
                     print("replay with: scripts/simulate --seed \(result.seed)")
                     exit(1)

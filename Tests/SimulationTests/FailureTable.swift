@@ -4,8 +4,6 @@ import Testing
 
 /// What befalls replicas, each fault by itself in whole simulated clusters: nothing acknowledged is lost, nobody reads
 /// what is out of date, and everything is as before in the end; where a time is promised, the partition serves again in it.
-///
-/// Wall clocks, which no protocol reads, are made to step in `ClockTests` and under whole processes (`test_faults.py`).
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
     private static let seeds: Range<UInt64> = 1..<26
@@ -72,7 +70,9 @@ import Testing
     }
 
     @Test func secondarySlow() {
-        check(.pause, .slowDisk) { simulation in
+        // It is left out where it is too slow, and until then writes wait for it.
+        check(.pause, .slowDisk, longestSilence: Self.failover, longestWithoutWrite: 2 * Self.seconds + Self.failover) {
+            simulation in
             simulation.repeating(every: 5 * Self.seconds) { simulation in
                 Harm.pause.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
                 Harm.slowDisk.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
@@ -128,9 +128,23 @@ import Testing
     }
 
     @Test func failingSync() {
-        check(.failedSync) { simulation in
+        // Its partitions are handed over: it acknowledges nothing more, and nobody but others can.
+        check(.failedSync, occurrence: .failedLog, longestWithoutWrite: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.failedSync.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func clocksStep() {
+        // Ids go on increasing where a successor's clock is hours behind; no lease is read from such a clock.
+        check(.clockStep, .crash, occurrence: .idAheadOfTheClock, longestSilence: Self.failover) { simulation in
+            simulation.repeating(every: 2 * Self.seconds) { simulation in
+                Harm.clockStep.befall(simulation.firstPrimary, for: 0, in: simulation)
+                Harm.clockStep.befall(simulation.firstSecondary, for: 0, in: simulation)
+            }
+            simulation.repeating(every: 6 * Self.seconds) { simulation in
+                Harm.crash.befall(simulation.firstPrimary, for: 2 * Self.seconds, in: simulation)
             }
         }
     }
@@ -154,13 +168,13 @@ import Testing
     }
 
     @Test func dataDirectoryLost() {
-        check(.lostData) { simulation in
+        check(.lostData, occurrence: .admissionProposed, longestWithoutWrite: Self.failover) { simulation in
             Harm.lostData.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
         }
     }
 
     @Test func logDamaged() {
-        check(.damagedLog) { simulation in
+        check(.damagedLog, occurrence: .admissionProposed, longestWithoutWrite: Self.failover) { simulation in
             Harm.damagedLog.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
         }
     }

@@ -12,7 +12,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case mapRelayed
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
     case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused, unreadLog, stoppedByItsLog, tornRecord,
-        learnerNamedAgain, farDrift
+        learnerNamedAgain, farDrift, idAheadOfTheClock, replicaMoved
 }
 
 /// How often everything that can happen has happened: what never happens is not tested.

@@ -8,7 +8,8 @@ internal import Replication
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
     case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, unreadableLog, lostData, damagedLog, flippedBit
-    case flush, transfer, leave, rebuild
+    case flush, transfer, leave, rebuild, move
+    case clockStep
     case unreachableCoordinator
 
     /// Any fault, of anything, for any time.
@@ -195,6 +196,11 @@ package enum Harm: CaseIterable, Sendable {
                 let odd = configuration.secondaries.randomElement(using: &simulation.random)
             else { return false }
             primary.handle(.rebuild(odd), in: partition)
+        case .clockStep:
+            node.stamp.clockError += Int64.random(in: -7_200_000...7_200_000, using: &simulation.random)
+        case .move:
+            guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
+            return Harm.move(partition, until: simulation.now + time, in: simulation)
         case .transfer:
             guard let partition = simulation.partitions.randomElement(using: &simulation.random) else { return false }
             let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]
@@ -215,6 +221,40 @@ package enum Harm: CaseIterable, Sendable {
         simulation.schedule(after: wait) { [unowned simulation] in
             node.crash()
             simulation.schedule(after: time) { node.start() }
+        }
+    }
+
+    /// An operator gives any replica of a partition to a node that has none, and asks again and again until it is so, or the time is up.
+    private static func move(_ partition: PartitionID, until end: UInt64, in simulation: Simulation) -> Bool {
+        let replicas = simulation.coordinatorMap.configurations[Int(partition.rawValue)].replicas
+        let strangers = simulation.sortedNodes.map(\.id).filter { !replicas.contains($0) }
+        guard let old = replicas.randomElement(using: &simulation.random),
+            let new = strangers.randomElement(using: &simulation.random)
+        else { return false }
+        keepMoving(partition, from: old, to: new, until: end, in: simulation)
+        return true
+    }
+
+    private static func keepMoving(
+        _ partition: PartitionID,
+        from old: NodeID,
+        to new: NodeID,
+        until end: UInt64,
+        in simulation: Simulation
+    ) {
+        guard simulation.now < end, simulation.isHarmful else { return }
+        let configuration = simulation.coordinatorMap.configurations[Int(partition.rawValue)]
+        switch (configuration.replicas.contains(new), configuration.replicas.contains(old)) {
+        case (true, false): return simulation.coverage.note(.replicaMoved)
+        case (false, _):
+            simulation.send(.coordinator(.addLearner(partition, new)), from: .client(0), to: .coordinator)
+        case (true, true):
+            guard let primary = configuration.primary else { break }
+            let wish: Packet = primary == old ? .transfer(partition, to: new) : .exclude(partition, old)
+            simulation.send(wish, from: .client(0), to: .node(primary))
+        }
+        simulation.schedule(after: 200_000) { [unowned simulation] in
+            keepMoving(partition, from: old, to: new, until: end, in: simulation)
         }
     }
 

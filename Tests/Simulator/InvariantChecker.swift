@@ -61,6 +61,9 @@ struct InvariantChecker {
             if other.hash != hash { fail("partition \(partition) index \(entry.index): \(node) differs") }
         } else {
             applied[position] = (entry, hash)
+            if let id = effects.repeatedID {
+                fail("partition \(partition) index \(entry.index): id \(id) is not larger than all before it")
+            }
             mail.note(effects, of: partition)
             if let violation = mail.violation { fail(violation) }
         }

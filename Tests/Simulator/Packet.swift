@@ -22,4 +22,5 @@ enum Packet {
     case mail(PartitionID, [Letter], number: UInt64)
     case mailTaken(PartitionID, [MailReceipt], number: UInt64)
     case transfer(PartitionID, to: NodeID)
+    case exclude(PartitionID, NodeID)
 }

@@ -2,7 +2,8 @@ internal import Model
 
 /// What simulated partitions have in their logs.
 enum SimulatedCommand {
-    case client(ClientOperation)
+    /// What a client wants, with the id that a write is given as it enters the log; 0 where it is given none.
+    case client(ClientOperation, mintedID: UInt64)
     case receiveMail([Letter])
     case trimOutbox([MailReceipt])
 }
@@ -32,20 +33,21 @@ extension SimulatedCommand: BinaryCodable {
 
     func encode(into writer: inout BinaryWriter) {
         switch self {
-        case .client(.write(let write)):
+        case .client(.write(let write), let id):
             writer.write(Kind.write.rawValue)
             writer.write(write.key)
             writer.writeFixed(write.value)
-        case .client(.edit(let edit)):
+            writer.writeFixed(id)
+        case .client(.edit(let edit), _):
             writer.write(Kind.edit.rawValue)
             writer.write(edit.element)
             writer.write(edit.adds)
-        case .client(.claim(let claim)):
+        case .client(.claim(let claim), _):
             writer.write(Kind.claim.rawValue)
             writer.write(claim.name)
             writer.writeFixed(claim.owner)
             writer.write(claim.takes)
-        case .client(.read), .client(.contains), .client(.owner): break
+        case .client(.read, _), .client(.contains, _), .client(.owner, _): break
         case .receiveMail(let letters):
             writer.write(Kind.receiveMail.rawValue)
             writer.writeArray(letters) { $0.write($1) }
@@ -58,11 +60,14 @@ extension SimulatedCommand: BinaryCodable {
     init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         switch Kind(rawValue: try reader.readByte()) {
         case .write:
-            self = .client(.write(RegisterWrite(key: try reader.readByte(), value: try reader.readFixed())))
-        case .edit: self = .client(.edit(SetEdit(element: try reader.readByte(), adds: try reader.readBool())))
+            let write = RegisterWrite(key: try reader.readByte(), value: try reader.readFixed())
+            self = .client(.write(write), mintedID: try reader.readFixed())
+        case .edit:
+            let edit = SetEdit(element: try reader.readByte(), adds: try reader.readBool())
+            self = .client(.edit(edit), mintedID: 0)
         case .claim:
             let (name, owner) = (try reader.readByte(), try reader.readFixed(UInt64.self))
-            self = .client(.claim(NameClaim(name: name, owner: owner, takes: try reader.readBool())))
+            self = .client(.claim(NameClaim(name: name, owner: owner, takes: try reader.readBool())), mintedID: 0)
         case .receiveMail:
             self = .receiveMail(try reader.readArray { reader throws(BinaryDecodingError) in try reader.read() })
         case .trimOutbox:

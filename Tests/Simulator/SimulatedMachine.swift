@@ -15,6 +15,8 @@ struct SimulatedMachine {
         var arrived: [(source: PartitionID, sequence: UInt64, value: UInt64)] = []
         /// Whether letters are no longer kept that all have taken.
         var isTrimmed = false
+        /// The id that the entry has, where it is not larger than all before it.
+        var repeatedID: UInt64?
         /// How many letters of the entry had come before, and how many came too early.
         var repeated = 0
         var early = 0
@@ -31,6 +33,8 @@ struct SimulatedMachine {
     private(set) var hash: UInt64 = 0
     private(set) var lastEpoch: UInt64 = 0
     private var lastLetter: UInt64 = 0
+    /// The largest id that an applied entry has.
+    private(set) var lastID: UInt64 = 0
     /// As a store keeps them: what `outgoing` and `incoming` are made of after a restart.
     private var letters: [UInt64: (message: MailMessage, destinations: [PartitionID])] = [:]
     private var trimmed: [PartitionID: MailReceipt] = [:]
@@ -70,7 +74,9 @@ struct SimulatedMachine {
         }
         var effects = Effects()
         switch try? SimulatedCommand(decoding: entry.payload) {
-        case .client(let operation):
+        case .client(let operation, let id):
+            if id != 0, id <= lastID { effects.repeatedID = id }
+            lastID = max(lastID, id)
             effects.result = operation.apply(to: &objects[operation.object])
             guard case .write(let write) = operation else { break }
             let chosen = write.destinations(of: destinations)

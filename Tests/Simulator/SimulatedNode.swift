@@ -9,7 +9,7 @@ internal import Replication
 /// A node: the shell that a real one has around the same state machines.
 final class SimulatedNode {
     /// Who is answered when an entry is applied.
-    private enum Waiting {
+    enum Waiting {
         case client(ClientRequest, Address)
         case sender(of: [PartitionID], number: UInt64, Address)
     }
@@ -42,6 +42,7 @@ final class SimulatedNode {
     /// This node's clock: where it began and how fast it goes, in thousandths.
     private let clockStart: UInt64
     private let clockRate: UInt64
+    var stamp: SimulatedStamp
 
     private(set) var leases: LeaseTable
     private(set) var replicas: [PartitionID: ReplicaState] = [:]
@@ -62,6 +63,7 @@ final class SimulatedNode {
         self.simulation = simulation
         clockStart = UInt64.random(in: 1_000_000...1_000_000_000, using: &simulation.random)
         clockRate = UInt64.random(in: simulation.clockRates, using: &simulation.random)
+        stamp = SimulatedStamp(clockError: Int64.random(in: -500...500, using: &simulation.random))
         leases = LeaseTable(times: simulation.settings.times, run: 0, now: 0)
     }
 
@@ -122,6 +124,7 @@ final class SimulatedNode {
         machines = [:]
         unapplied = [:]
         waiting = [:]
+        stamp.forgetAll()
         tickets = []
         isSyncing = false
         ticksOfSync = 0
@@ -252,6 +255,7 @@ final class SimulatedNode {
         case (.mailTaken(let partition, let receipts, let number), _):
             courier.receive(receipts, of: partition, number: number)
         case (.transfer(let partition, let successor), _): handle(.transfer(to: successor), in: partition)
+        case (.exclude(let partition, let node), _): handle(.exclude(node), in: partition)
         default: break
         }
     }
@@ -269,32 +273,12 @@ final class SimulatedNode {
 
     // MARK: Clients
 
-    private func serve(_ request: ClientRequest, for client: Address) {
-        guard let replica = replicas[request.partition], mayRead(replica) else {
-            return answer(.refused, to: request, client)
-        }
-        guard !request.operation.isWrite else {
-            if submit(.client(request.operation), in: request.partition, .client(request, client)) { return }
-            return answer(.refused, to: request, client)
-        }
-        let result = machines[request.partition]?.answer(to: request.operation) ?? .refused
-        // A read takes a while, and the lease may be over when it is done.
-        let time = UInt64.random(in: 1...200, using: &simulation.random)
-        whenAwake(after: time, run) {
-            guard let replica = self.replicas[request.partition], self.mayRead(replica) else {
-                self.simulation.coverage.note(.readRefusedAfterwards)
-                return self.answer(.refused, to: request, client)
-            }
-            self.answer(result, to: request, client)
-        }
-    }
-
     /// - Returns: whether the command is on its way through the log.
     func submit(_ command: SimulatedCommand, in partition: PartitionID) -> Bool {
         submit(command, in: partition, nil)
     }
 
-    private func submit(_ command: SimulatedCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
+    func submit(_ command: SimulatedCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
         guard !isFull, let replica = replicas[partition], mayRead(replica),
             replica.mayWrite(now: now, leases: leases)
         else { return false }
@@ -303,21 +287,9 @@ final class SimulatedNode {
         return true
     }
 
-    private func take(_ letters: [Letter], _ number: UInt64, from sender: Address, in partition: PartitionID) {
-        let sources = Set(letters.map(\.source)).sorted()
-        guard !submit(.receiveMail(letters), in: partition, .sender(of: sources, number: number, sender)) else {
-            return
-        }
-        simulation.send(.mailTaken(partition, [], number: number), from: .node(id), to: sender)
-    }
-
     func mayRead(_ replica: ReplicaState) -> Bool {
         guard isUp, let beginning = replica.beginning, let machine = machines[replica.partition] else { return false }
         return machine.applied >= beginning && replica.mayRead(now: now, leases: leases)
-    }
-
-    private func answer(_ result: ClientAnswer.Result, to request: ClientRequest, _ client: Address) {
-        simulation.send(.answer(ClientAnswer(number: request.number, result: result)), from: .node(id), to: client)
     }
 
     private func forget(_ partition: PartitionID) {

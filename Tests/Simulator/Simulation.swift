@@ -20,6 +20,9 @@ package final class Simulation {
         /// What did not hold, if anything.
         package let violation: String?
         package let trace: [String]
+
+        /// Whether a history is long enough to show something.
+        package var isLong: Bool { steps >= 1_000 && coverage.faults >= 3 }
     }
 
     static func health(isReady: Bool) -> NodeHealth {
