@@ -35,6 +35,11 @@ def shown(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def is_of_different_things(row):
+    """A post to a celebrity's followers is answered before or after they have it, and the others' load is no result."""
+    return row["workload"] == "celebrity" and (row["figure"].startswith("a post") or row["figure"] == "others alone, rate")
+
+
 def is_at_own_rate(row):
     """Times at a share of a service's own most: each at another rate, not to be compared."""
     is_share = any(word in row["figure"] for word in ("half", "quarter", "others"))
@@ -55,7 +60,7 @@ def machine(environment):
 
 
 def ratio(row, service):
-    if is_at_own_rate(row):
+    if is_at_own_rate(row) or is_of_different_things(row):
         return None
     ours, theirs = row["medians"].get("rookery"), row["medians"].get(service)
     if not ours or not theirs:
