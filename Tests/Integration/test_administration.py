@@ -42,6 +42,14 @@ def test_client_kill(shared):
     assert "No such client" in error_of(killer, "CLIENT", "KILL", "127.0.0.1:1")
     left = described(killer)
     assert ids[0] not in left and ids[1] not in left and ids[2] in left
+    # By everything that Redis 7 knows, all of which must hold.
+    address = left[ids[2]]["addr"]
+    assert killer.execute_command("CLIENT", "KILL", "ADDR", "127.0.0.1:1", "ID", ids[2]) == 0
+    assert killer.execute_command("CLIENT", "KILL", "USER", "nobody", "ID", ids[2]) == 0
+    assert killer.execute_command("CLIENT", "KILL", "MAXAGE", 3_600) == 0
+    everything = ("ADDR", address, "USER", "default", "TYPE", "normal", "MAXAGE", 1)
+    eventually(lambda: killer.execute_command("CLIENT", "KILL", *everything) == 1)
+    assert ids[2] not in described(killer)
     # Not itself, unless told so; and then with an answer.
     own = killer.client_id()
     assert killer.execute_command("CLIENT", "KILL", "ID", own) == 0
@@ -100,7 +108,7 @@ def test_info(shared, users):
     posts = everything["cmdstat_tweet.post"]
     assert posts["calls"] >= 2 and posts["rejected_calls"] >= 1 and posts["failed_calls"] >= 1
     assert posts["usec"] > 0 and posts["usec_per_call"] > 0
-    assert set(client.info("clients")) == {"connected_clients", "maxclients"}
+    assert set(client.info("clients")) == {"connected_clients", "maxclients", "blocked_clients"}
     assert client.info("nonsense") == {}
     # A rate is measured every second.
     deadline = time.monotonic() + 10

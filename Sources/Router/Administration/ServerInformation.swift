@@ -47,7 +47,11 @@ struct ServerInformation {
     }
 
     private var clients: Fields {
-        [("connected_clients", "\(facts.connections)"), ("maxclients", "\(facts.largestConnections)")]
+        // `redis-cli --stat` looks for clients that are blocked, as no command here does.
+        [
+            ("connected_clients", "\(facts.connections)"), ("maxclients", "\(facts.largestConnections)"),
+            ("blocked_clients", "0"),
+        ]
     }
 
     private var memory: Fields {
