@@ -68,8 +68,10 @@ package final class GroupCommitLog: Sendable {
     /// Fails the log where its disk has not answered for so long, as if a sync had failed: others may be able to do without
     /// it. Whatever it answers later counts no more. To be called often: a long time between two calls is one in which the
     /// process did not run, and says nothing of the disk.
-    package func failIfStuck(for patience: Duration) {
-        queue.failIfStuck(for: patience)
+    ///
+    /// - Parameter now: when the log is looked at; not before the last look.
+    package func failIfStuck(for patience: Duration, at now: ContinuousClock.Instant = .now) {
+        queue.failIfStuck(for: patience, at: now)
     }
 
     /// Writes and syncs what was submitted, then ends the thread. Blocks.
@@ -174,10 +176,9 @@ private final class CommitQueue: @unchecked Sendable {
         busyTime = .zero
     }
 
-    func failIfStuck(for patience: Duration) {
+    func failIfStuck(for patience: Duration, at now: ContinuousClock.Instant) {
         condition.withLock {
             guard lastFailure == nil, isBusy else { return }
-            let now = ContinuousClock.now
             busyTime += min(now - lastLook, CommitQueue.longestBetweenLooks)
             lastLook = now
             guard busyTime > patience else { return }

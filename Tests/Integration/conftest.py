@@ -251,6 +251,14 @@ def error_of(client, *words):
     return str(caught.value)
 
 
+def tweet_or_none(client, author, text):
+    """The id of a new tweet, where it is taken."""
+    try:
+        return client.execute_command("TWEET.POST", author, text)
+    except redis.ResponseError:
+        return None
+
+
 def pages(client, *command, count=50):
     """All items of a list, through its cursor."""
     items, cursor = [], ""

@@ -13,7 +13,7 @@ import time
 import pytest
 import redis
 
-from conftest import error_of, eventually, fields, pages
+from conftest import error_of, eventually, fields, pages, tweet_or_none
 from social_model import SocialModel, assert_agrees
 
 HOUR = 3_600
@@ -371,13 +371,6 @@ def test_a_disk_below_its_reserve_refuses_writes_serves_reads_and_recovers_by_it
         reply = client.execute_command("TWEET.POST", user, "last", "KEY", "last")
         model.post(int(reply), user)
     assert_agrees(client, model)
-
-
-def tweet_or_none(client, author, text):
-    try:
-        return client.execute_command("TWEET.POST", author, text)
-    except redis.ResponseError:
-        return None
 
 
 def test_a_node_that_is_back_from_an_old_backup_is_noticed(own):

@@ -9,8 +9,7 @@ import socket
 import threading
 
 import redis
-from conftest import eventually, pages
-from test_faults import tweet_or_none
+from conftest import eventually, pages, tweet_or_none
 from test_replication import administer, assert_seen, fill, filled, posting, settled
 
 NODES = ("node1", "node2", "node3")

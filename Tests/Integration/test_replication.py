@@ -272,22 +272,29 @@ def test_reads_of_any_member_are_not_further_behind_than_stated(own):
     cluster, client, users, expected = filled(own(replicas=3, partitions=4), 12, tweets=200)
     elsewhere = cluster.client(single_connection_client=True)
     assert elsewhere.execute_command("READ", "ANY") == "OK"
-    # What is acknowledged is seen everywhere a second later: that is waited for, it is what is promised.
+    # What is acknowledged is seen everywhere a second later, by each read that begins then, whoever answers it.
+    acknowledged = time.monotonic()
     before = served(cluster, "userTimeline")
-    time.sleep(1.1)
-    for _ in range(6):
+    rounds = 0
+    while rounds < 6:
+        is_promised = time.monotonic() - acknowledged > 1.1
         for user in users:
-            assert pages(elsewhere, "TIMELINE.HOME", user, "IDS") == expected[user][4]
-            assert pages(elsewhere, "TIMELINE.USER", user, "IDS") == expected[user][3]
+            seen = pages(elsewhere, "TIMELINE.HOME", user, "IDS"), pages(elsewhere, "TIMELINE.USER", user, "IDS")
+            assert not is_promised or seen == (expected[user][4], expected[user][3])
+        rounds += is_promised
     after = served(cluster, "userTimeline")
     primaries = {cluster.primaries()[partition] for partition in range(4)}
     assert all(after[node] > before[node] for node in after), (before, after, primaries)
 
     for number in range(3):
         tweet = client.execute_command("TWEET.POST", 1, f"seen {number}")
-        time.sleep(1.1)
-        for _ in range(6):
-            assert tweet in elsewhere.execute_command("TIMELINE.USER", 1, "IDS")[1]
+        acknowledged = time.monotonic()
+        rounds = 0
+        while rounds < 6:
+            is_promised = time.monotonic() - acknowledged > 1.1
+            seen = elsewhere.execute_command("TIMELINE.USER", 1, "IDS")[1]
+            assert not is_promised or tweet in seen
+            rounds += is_promised
 
     assert "syntax error" in error_of(elsewhere, "READ", "ELSEWHERE")
     assert elsewhere.execute_command("READ", "PRIMARY") == "OK"

@@ -54,13 +54,12 @@ import Testing
         reached.wait()
         try log.submit([Self.record(2)], completion: note)
         // As if the whole process had been paused: nobody has looked meanwhile.
-        Thread.sleep(forTimeInterval: 0.4)
-        log.failIfStuck(for: .milliseconds(200))
+        var now = ContinuousClock.now + .milliseconds(400)
+        log.failIfStuck(for: .milliseconds(200), at: now)
         #expect(log.failure == nil)
-        let deadline = Date() + 10
-        while log.failure == nil, Date() < deadline {
-            log.failIfStuck(for: .milliseconds(200))
-            Thread.sleep(forTimeInterval: 0.005)
+        for _ in 0..<40 where log.failure == nil {
+            now += .milliseconds(5)
+            log.failIfStuck(for: .milliseconds(200), at: now)
         }
         #expect(log.failure != nil)
         #expect(throws: LogError.self) { try log.submit([Self.record(3)], completion: note) }
