@@ -40,7 +40,7 @@ extension Workbench {
     /// Posts until the homes hold what they are to, and reads them all once.
     func fillHomes(_ filling: HomeFilling, _ report: inout WorkloadReport) async throws {
         try await activate(&report)
-        let sample = Array(stride(from: 0, to: graph.users, by: max(1, graph.users / 2_000)))
+        let sample = spread(Array(0..<graph.users), 2_000)
         for round in 0...filling.mostRounds {
             let short = try await service.closed(count: sample.count) { number in
                 .home(reader: sample[number], count: filling.pageSize, texts: false)

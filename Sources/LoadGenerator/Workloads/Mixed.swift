@@ -15,9 +15,9 @@ extension Workbench {
         let clock = ContinuousClock()
         let began = clock.now
         let most = try await service.closed(count: Workbench.postsAtOnce) { number in
-            .post(author: authors[number], text: "post \(number)")
+            .post(author: authors[number % authors.count], text: "post \(number)")
         } check: { number, outcome in
-            tweets.note(outcome, by: authors[number])
+            tweets.note(outcome, by: authors[number % authors.count])
         }
         report.note(most, "posts")
         try await waitUntilVisible(tweets, to: witnesses, &report)
