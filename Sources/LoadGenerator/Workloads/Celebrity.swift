@@ -22,15 +22,15 @@ extension Workbench {
         )
         try await activate(&report)
         try await service.settle()
-        let mix = PostsAndReads(self, readsPerPost: 10)
-        let most = try await service.closed(count: 20_000) { mix.operation($0) }
+        let mix = postsAndReads(readsPerPost: 10)
+        let most = try await mix.closed(count: 20_000)
         try await service.settle()
         let rate = most.rate / 4
-        let alone = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+        let alone = try await mix.open(rate: rate, seconds: seconds)
         report.note(alone, "others alone")
         report.add("others alone, rate", rate, "operations/s")
         report.add("others alone, p99", alone.milliseconds(99), "ms")
-        async let others = service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+        async let others = mix.open(rate: rate, seconds: seconds)
         let sample = Array(stride(from: first, to: first + count, by: max(1, count / 500))) + [first + count - 1]
         var posted = StreamResult()
         var visible = StreamResult()
@@ -48,6 +48,8 @@ extension Workbench {
         }
         let beside = try await others
         report.note(beside, "others beside")
+        try await service.settle()
+        try await mix.verify(&report)
         report.add("others beside the celebrity, p99", beside.milliseconds(99), "ms")
         report.add("a post", posted.milliseconds(50), "ms")
         report.add("a post at most", posted.milliseconds(100), "ms")

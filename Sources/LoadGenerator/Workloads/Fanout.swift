@@ -7,7 +7,7 @@ extension Workbench {
         var report = report("fanout")
         try await activate(&report)
         let authors = drawAuthors(count, seed: 7)
-        let tweets = PostedTweets(graph)
+        let tweets = PostedTweets(self)
         let witnesses = witnesses(of: authors)
         say("posting \(count) tweets, \(deliveries(of: authors)) deliveries")
         let clock = ContinuousClock()
@@ -24,7 +24,7 @@ extension Workbench {
         let read = (clock.now - began).inSeconds
         try await service.settle()
         let settled = (clock.now - began).inSeconds
-        try await verifyPages(tweets, &report)
+        try await verify(tweets, &report)
         let total = Double(deliveries(of: authors))
         report.add("deliveries", total / seconds, "deliveries/s")
         report.add("deliveries with one read, until all replicas have them", total / settled, "deliveries/s")
@@ -47,16 +47,5 @@ extension Workbench {
         report.note(pages, "reads")
         let left = late.withLock { $0 }
         if !left.isEmpty { try await waitUntilVisible(tweets, to: left, &report) }
-    }
-
-    /// The whole page of some readers, entry by entry.
-    private func verifyPages(_ tweets: PostedTweets, _ report: inout WorkloadReport) async throws {
-        let sample = spread(Array(0..<graph.users), 500)
-        let result = try await service.closed(count: sample.count) { number in
-            .home(reader: sample[number], count: 50, texts: false)
-        } check: { number, outcome in
-            tweets.problemOfPage(outcome, of: sample[number])
-        }
-        report.note(result, "whole pages")
     }
 }

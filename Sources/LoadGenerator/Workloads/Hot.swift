@@ -10,13 +10,13 @@ extension Workbench {
     ) async throws -> WorkloadReport {
         var report = report("hot")
         try await activate(&report)
-        let mix = PostsAndReads(self, readsPerPost: 10)
-        let most = try await service.closed(count: count) { mix.operation($0) }
+        let mix = postsAndReads(readsPerPost: 10)
+        let most = try await mix.closed(count: count)
         report.note(most, "closed loop")
         try await service.settle()
         let rate = most.rate / 4
         report.add("others", rate, "operations/s")
-        let alone = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+        let alone = try await mix.open(rate: rate, seconds: seconds)
         report.note(alone, "alone")
         report.addLatency("others alone", alone)
         // Of median following: that one of very many followers costs much is what `celebrity` shows.
@@ -29,7 +29,7 @@ extension Workbench {
             say("hot: \(name)")
             let heat = Heat()
             async let hot = heat.run(front, operation, seconds: seconds)
-            let others = try await service.open(rate: rate, seconds: seconds) { mix.operation($0) }
+            let others = try await mix.open(rate: rate, seconds: seconds)
             report.note(others, "others beside \(name)")
             report.addLatency("others beside \(name)", others)
             report.add("\(name) itself", try await hot, "operations/s")

@@ -6,11 +6,11 @@ extension Workbench {
     package func overload(operations count: Int, factor: Double, seconds: Double) async throws -> WorkloadReport {
         var report = report("overload")
         try await activate(&report)
-        let mix = PostsAndReads(self, readsPerPost: 10)
+        let mix = postsAndReads(readsPerPost: 10)
         say("overload: 10 reads to a post, as fast as possible")
         // Once to warm up: the first reads build lists. As many at a time as keep everything busy.
-        report.note(try await service.closed(count: count / 2, window: 2_048) { mix.operation($0) }, "warming up")
-        let most = try await service.closed(count: count, window: 2_048) { mix.operation($0) }
+        report.note(try await mix.closed(count: count / 2, window: 2_048), "warming up")
+        let most = try await mix.closed(count: count, window: 2_048)
         report.note(most, "closed loop")
         report.add("most", most.rate, "operations/s")
         try await service.settle()
@@ -19,9 +19,11 @@ extension Workbench {
         let told = Refusals()
         let end = ContinuousClock.now + .seconds(seconds)
         let over = try await LoadRun.open(on: service.loop, rate: rate, seconds: seconds) { number, done in
+            let sent = ContinuousClock.now
             service.perform(mix.operation(number)) { result in
-                if case .failure(let error) = result { told.note(error.description) }
-                done(told.problem(result))
+                guard case .failure(let error) = result else { return done(nil) }
+                told.note(error, after: ContinuousClock.now - sent)
+                done(error.description)
             }
         }
         // The last answers come after the load has ended: what counts is what is served while it lasts.
@@ -29,8 +31,10 @@ extension Workbench {
         report.add("offered", rate, "operations/s")
         report.add("served meanwhile", Double(served) / seconds, "operations/s")
         report.add("served meanwhile, of the most", 100 * Double(served) / seconds / most.rate, "%")
-        for (code, count) in told.counts {
-            report.add("told \(code)", Double(count), "operations")
+        for refusal in told.all {
+            report.add("told \(refusal.code)", Double(refusal.count), "operations")
+            report.add("told \(refusal.code) p50", refusal.median, "ms")
+            report.add("told \(refusal.code) p99", refusal.p99, "ms")
         }
         report.add("served p50", over.goodMilliseconds(50), "ms")
         report.add("served p99", over.goodMilliseconds(99), "ms")
@@ -42,7 +46,7 @@ extension Workbench {
 
     /// Seconds until a quarter of the most is served for half a second without an error and with a p99 below 100 ms.
     private func untilWell(
-        _ mix: PostsAndReads,
+        _ mix: OperationMix,
         rate: Double,
         since end: ContinuousClock.Instant,
         _ report: inout WorkloadReport
@@ -50,7 +54,7 @@ extension Workbench {
         let deadline = end + .seconds(30)
         while ContinuousClock.now < deadline {
             let began = ContinuousClock.now
-            let probe = try await service.open(rate: rate, seconds: 0.5) { mix.operation($0) }
+            let probe = try await mix.open(rate: rate, seconds: 0.5)
             if probe.errorCount == 0, probe.milliseconds(99) < 100 { return max(0, (began - end).inSeconds) }
         }
         report.faults.append("all was not well 30 s after the load's end")

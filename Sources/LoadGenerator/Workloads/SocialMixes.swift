@@ -19,26 +19,30 @@ extension Workbench {
         let draws = (0..<count).map { _ in
             (kind: Int.random(in: 0..<116, using: &random), user: Int.random(in: 0..<readers, using: &random))
         }
+        let mix = OperationMix(self) { number in
+            let (kind, user) = draws[number]
+            switch kind {
+            case 0: return .post(author: authors[number % authors.count], text: "twip \(number)")
+            case 1...10:
+                let author = authors[(number &* 7) % authors.count]
+                return .follow(follower: user, author: author == user ? (user + 1) % graph.users : author)
+            default: return .check(reader: user, since: sessions.checkpoint(of: user))
+            }
+        }
         say("twip: \(count) operations, \(Int(activeShare * 100)) % of the users active")
         let result = try await LoadRun.closed(on: service.loop, count: count, window: 256) { number, done in
             let (kind, user) = draws[number]
-            let operation: Operation
-            switch kind {
-            case 0: operation = .post(author: authors[number % authors.count], text: "twip \(number)")
-            case 1...10:
-                let author = authors[(number &* 7) % authors.count]
-                operation = .follow(follower: user, author: author == user ? (user + 1) % graph.users : author)
-            case 11...15:
+            if (11...15).contains(kind) {
                 // Logging out forgets how far one has read; no service is told.
                 sessions.forget(user)
                 return done(nil)
-            default: operation = .check(reader: user, since: sessions.checkpoint(of: user))
             }
+            let operation = mix.operation(number)
             service.perform(operation) { result in
                 switch result {
                 case .success(let outcome):
                     sessions.note(outcome, of: user)
-                    done(outcome.ids == nil ? nil : Workbench.pageProblem(outcome))
+                    done(mix.problem(of: outcome, to: operation))
                 case .failure(let error): done(error.description)
                 }
             }
@@ -47,6 +51,7 @@ extension Workbench {
         report.add("\(Int(activeShare * 100)) % active", result.rate, "operations/s")
         report.add("\(Int(activeShare * 100)) % active, p99", result.milliseconds(99), "ms")
         try await service.settle()
+        try await mix.verify(&report)
         return report
     }
 
@@ -71,7 +76,7 @@ extension Workbench {
         let others = drawUsers(1 << 16, exponent: 0.75, seed: 37 + UInt64(round) << 8)
         // Ids that no earlier round, and no other workload, has used.
         let newUsers = Mutex(20_000_000 + round * 10_000_000)
-        let make: @Sendable (Int) -> Operation = { number in
+        let mix = OperationMix(self) { number in
             let user = users[number % users.count]
             let other = others[(number &* 3) % others.count]
             switch (number &* 61) % 100 {
@@ -87,19 +92,15 @@ extension Workbench {
             }
         }
         say("retwis: \(count) operations")
-        let most = try await service.closed(count: count, make: make, check: Workbench.mixedProblem)
+        let most = try await mix.closed(count: count)
         report.note(most, "retwis")
         report.add("most", most.rate, "operations/s")
         try await service.settle()
-        let half = try await service.open(
-            rate: most.rate / 2,
-            seconds: seconds,
-            make: make,
-            check: Workbench.mixedProblem
-        )
+        let half = try await mix.open(rate: most.rate / 2, seconds: seconds)
         report.note(half, "retwis at half")
         report.addLatency("at half of that", half)
         try await service.settle()
+        try await mix.verify(&report)
         return report
     }
 
@@ -110,22 +111,22 @@ extension Workbench {
         try await fillHomes(.fullPages, &report)
         let users = drawUsers(1 << 16, exponent: 0.9, seed: 41)
         let authors = drawAuthors(1 << 16, seed: 43)
+        let mix = OperationMix(self) { number in
+            let start = (number &* 37) % 101
+            switch (number &* 61) % 10 {
+            case 0..<6: return .home(reader: users[number % users.count], skip: start, count: 10, texts: false)
+            case 6..<9: return .userTimeline(author: users[number % users.count], skip: start, count: 10)
+            default: return .post(author: authors[number % authors.count], text: "compose \(number)")
+            }
+        }
         for rate in rates {
             say("death-star: \(Int(rate)) operations/s")
-            let result = try await service.open(rate: rate, seconds: seconds) { number in
-                let start = (number &* 37) % 101
-                switch (number &* 61) % 10 {
-                case 0..<6: return .home(reader: users[number % users.count], skip: start, count: 10, texts: false)
-                case 6..<9: return .userTimeline(author: users[number % users.count], skip: start, count: 10)
-                default: return .post(author: authors[number % authors.count], text: "compose \(number)")
-                }
-            } check: {
-                Workbench.mixedProblem($0, $1)
-            }
+            let result = try await mix.open(rate: rate, seconds: seconds)
             report.note(result, "\(Int(rate)) operations/s")
             report.addLatency("\(Int(rate)) operations/s", result)
             try await service.settle()
         }
+        try await mix.verify(&report)
         return report
     }
 }

@@ -28,7 +28,9 @@ package struct VisibilityProbe: Sendable {
     }
 
     /// Probes one after the other for so many seconds.
-    func run(_ service: any TimelineService, seconds: Double) async throws -> Result {
+    ///
+    /// - Parameter tweets: told what the probe posts.
+    func run(_ service: any TimelineService, seconds: Double, _ tweets: PostedTweets) async throws -> Result {
         var result = Result()
         var random = SeededGenerator(seed: 23)
         let clock = ContinuousClock()
@@ -39,11 +41,13 @@ package struct VisibilityProbe: Sendable {
             guard let reader = followers[author].randomElement(using: &random) else { continue }
             try await Task.sleep(for: VisibilityProbe.pause)
             let began = clock.now
-            guard case .posted(let id) = try? await service.ask(.post(author: author, text: "probe")) else {
+            let outcome = try? await service.ask(.post(author: author, text: "probe"))
+            guard let outcome, case .posted(let id) = outcome else {
                 result.visible.errorCount += 1
                 continue
             }
             VisibilityProbe.record(clock.now - began, &result.posted)
+            _ = tweets.note(outcome, by: author)
             while true {
                 let page = try? await service.ask(
                     .home(reader: Int(reader), count: VisibilityProbe.pageSize, texts: false)

@@ -4,6 +4,7 @@ internal import Randomness
 package struct Workbench: Sendable {
     package let service: any TimelineService
     package let graph: StandardGraph
+    let added = AddedFollows()
     let say: @Sendable (String) -> Void
 
     /// - Parameter say: told what is going on, for people.
@@ -53,11 +54,6 @@ package struct Workbench: Sendable {
         byRank.shuffle(using: &random)
         let sampler = WeightedSampler.zipf(count: graph.users, exponent: exponent)
         return (0..<count).map { _ in byRank[sampler.draw(&random)] }
-    }
-
-    /// What is wrong with an outcome among others of all kinds: pages must be in order.
-    static let mixedProblem: @Sendable (Int, Outcome) -> String? = { _, outcome in
-        outcome.ids == nil ? nil : pageProblem(outcome)
     }
 
     /// What is wrong with a page: it must be newest first, without repetition, with a text for each where texts were
