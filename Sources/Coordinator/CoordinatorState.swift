@@ -175,11 +175,21 @@ package struct CoordinatorState {
         guard current.epoch == epoch else {
             return refuse(.invalid("partition \(partition) has changed: it is in epoch \(current.epoch)"))
         }
-        let living = current.replicas.filter { id in map.member(id).map { isAlive($0, now: now) } ?? false }
+        guard !hasLost(partition, node) else {
+            return refuse(
+                .invalid(
+                    "partition \(partition): \(member.name) has lost entries of it; whoever has more of it can be forced, or "
+                        + "\(member.name) when the partition is taken out of its file LOST, and they are lost"
+                )
+            )
+        }
+        // Who has lost entries is a member in name only.
+        let whole = current.replicas.filter { !hasLost(partition, $0) }
+        let living = whole.filter { id in map.member(id).map { isAlive($0, now: now) } ?? false }
         guard living.count < minimumReplicas else {
             return refuse(.invalid("partition \(partition) has enough replicas without that: \(names(living))"))
         }
-        let known = current.replicas.filter { isHeard($0, now: now) }
+        let known = whole.filter { isHeard($0, now: now) }
         guard current.replicas.contains(node) || known.isEmpty else {
             return refuse(
                 .invalid(
@@ -222,6 +232,10 @@ package struct CoordinatorState {
 
     private func isAlive(_ member: Member, now: Milliseconds) -> Bool {
         isHeard(member.id, now: now) && heard[member.id]?.health.isReady == true
+    }
+
+    private func hasLost(_ partition: PartitionID, _ node: NodeID) -> Bool {
+        heard[node]?.health.lostPartitions.contains(partition) == true
     }
 
     /// Whether a node has said anything lately, well or not.

@@ -50,6 +50,7 @@ enum Segments {
     }
 
     private static func open(_ segment: [UInt8]) throws(Finding) {
+        try openInSpiteOfDamage(segment)
         let files = ForgettingFileSystem()
         var first: [LogRecord] = []
         do {
@@ -67,5 +68,46 @@ enum Segments {
             throw Finding("a log that was opened and mended does not open again: \(error)")
         }
         try Finding.unless(first == second, "a log opened twice holds \(first) and \(second)")
+    }
+
+    /// Damage that is passed over keeps nobody from the rest, and what is read back is what was asked for.
+    private static func openInSpiteOfDamage(_ segment: [UInt8]) throws(Finding) {
+        let files = ForgettingFileSystem()
+        var first: [LogRecord] = []
+        var second: [LogRecord] = []
+        do {
+            let file = try files.open("00000000000000000000.log", create: true)
+            try file.append(segment)
+            _ = try LogWriter.open(
+                fileSystem: files,
+                segmentBytes: 1 << 20,
+                passingOver: { _ in },
+                replaying: { first.append($0) }
+            )
+            let (writer, _) = try LogWriter.open(
+                fileSystem: files,
+                segmentBytes: 1 << 20,
+                passingOver: { _ in },
+                replaying: { second.append($0) }
+            )
+            try Finding.unless(first == second, "a damaged log opened twice holds \(first) and \(second)")
+            let found = try? LogReader(fileSystem: files).entries(
+                of: PartitionID(1),
+                from: 1,
+                in: writer.extents,
+                epoch: { _ in 1 },
+                bytes: 1 << 20
+            )
+            for (position, record) in (found ?? []).enumerated() {
+                let isRight = record.index == LogIndex(position + 1) && record.epoch == 1 && first.contains(record)
+                try Finding.unless(isRight, "\(record) was read back as entry \(position + 1)")
+            }
+        } catch let error as LogError {
+            try Finding.unless(!error.isDamage, "damage is not passed over: \(error)")
+        } catch let finding as Finding {
+            throw finding
+        } catch {
+            throw Finding("\(error)")
+        }
     }
 }

@@ -47,6 +47,7 @@ package final class LogReader: Sendable {
     ) throws(LogError) -> [LogRecord] {
         var found: [LogRecord] = []
         var size = 0
+        var damage: (error: LogError, offset: Int, segment: UInt64)?
         let place = places.withLock { $0.removeValue(forKey: Next(partition: partition, index: first)) }
         for segment in segments {
             let next = first + LogIndex(found.count)
@@ -56,7 +57,7 @@ package final class LogReader: Sendable {
             offset = max(offset, BatchFormat.segmentHeaderSize)
             let file = try fileSystem.open(segment.name, create: false)
             var block = Block(file: file, base: segment.base, end: Int(segment.size))
-            while let (records, end) = try batch(at: offset, of: &block, isOnly: found.isEmpty) {
+            while let (records, end) = try batch(at: offset, of: &block, passingOver: &damage, isOnly: found.isEmpty) {
                 for record in records where record.partition == partition && record.content == .entry {
                     guard record.index == first + LogIndex(found.count), record.epoch == epoch(record.index) else {
                         continue
@@ -70,22 +71,37 @@ package final class LogReader: Sendable {
                 }
                 offset = end
             }
-            remember(Place(segment: segment.base, offset: offset), partition, first + LogIndex(found.count))
+            // What comes next may be what is damaged: whoever reads it is to meet that.
+            let end = damage.flatMap { $0.segment == segment.base ? $0.offset : nil } ?? offset
+            remember(Place(segment: segment.base, offset: end), partition, first + LogIndex(found.count))
         }
+        if found.isEmpty, let damage { throw damage.error }
         return found
     }
 
-    /// What was found in front of damage is of use.
+    /// The batch at an offset, or the next one that is legible: an entry that is found with its index and epoch is the right one,
+    /// whatever is damaged before it.
     private func batch(
         at offset: Int,
         of block: inout Block,
+        passingOver damage: inout (error: LogError, offset: Int, segment: UInt64)?,
         isOnly: Bool
     ) throws(LogError) -> (records: [LogRecord], end: Int)? {
-        do throws(LogError) {
-            return try block.batch(at: offset)
-        } catch {
-            if isOnly { throw error }
-            return nil
+        var offset = offset
+        while true {
+            do throws(LogError) {
+                do throws(LogError) {
+                    return try block.batch(at: offset)
+                } catch {
+                    guard error.isDamage else { throw error }
+                    damage = damage ?? (error, offset, block.base)
+                    offset = try block.nextBatch(behind: offset)
+                }
+            } catch {
+                // What was found in front of it is of use.
+                if isOnly { throw error }
+                return nil
+            }
         }
     }
 
@@ -131,6 +147,25 @@ package final class LogReader: Sendable {
             } catch {
                 throw damage(offset, error.what)
             }
+        }
+
+        /// Where the next batch begins; `end` where none is legible.
+        mutating func nextBatch(behind offset: Int) throws(LogError) -> Int {
+            if let header = try header(at: offset) {
+                return min(end, offset + BatchFormat.batchHeaderSize + header.bodyLength)
+            }
+            var candidate = offset + 1
+            while candidate + BatchFormat.batchHeaderSize <= end {
+                if try header(at: candidate) != nil { return candidate }
+                candidate += 1
+            }
+            return end
+        }
+
+        private mutating func header(at offset: Int) throws(LogError) -> BatchFormat.BatchHeader? {
+            try load(offset, BatchFormat.batchHeaderSize)
+            guard bytes[offset - start] == UInt8(truncatingIfNeeded: BatchFormat.batchMagic) else { return nil }
+            return BatchFormat.batchHeader(bytes[(offset - start)...], at: base + UInt64(offset))
         }
 
         private mutating func load(_ offset: Int, _ count: Int) throws(LogError) {

@@ -18,13 +18,20 @@ package final class LogWriter {
 
     /// Opens the log, handing out every record that it holds, in the order they were appended.
     ///
-    /// - Parameter segmentBytes: a segment that has reached this size is closed and another begun.
+    /// - Parameters:
+    ///   - segmentBytes: a segment that has reached this size is closed and another begun.
+    ///   - damage: is told of each damage that is passed over, between the records in front of it and behind it: records are
+    ///     missing there. Without it, a log with damage is not opened.
     package static func open(
         fileSystem: any FileSystem,
         segmentBytes: Int,
+        passingOver damage: ((LogError) -> Void)? = nil,
         replaying body: (LogRecord) throws(LogError) -> Void
     ) throws(LogError) -> (LogWriter, LogRecovery) {
-        var recovery = SegmentRecovery(fileSystem: fileSystem)
+        var recovery = SegmentRecovery(
+            fileSystem: fileSystem,
+            damage: damage.map { .passedOver(noting: $0) } ?? .refused
+        )
         try recovery.run(body)
         let writer = LogWriter(fileSystem: fileSystem, segmentBytes: segmentBytes, segments: recovery.segments)
         if writer.segments.isEmpty {
@@ -32,6 +39,8 @@ package final class LogWriter {
         } else {
             // What the process before left unsynced may exist only in the page cache, and is about to be built on.
             try writer.sync()
+            // Nothing is written behind damage: what is written is read back without it.
+            if recovery.result.damages > 0 { try writer.beginSegment(base: writer.end) }
         }
         try writer.noteSync()
         return (writer, recovery.result)

@@ -4,22 +4,39 @@ internal import Model
 package struct LogRecovery: Equatable, Sendable {
     package var records = 0
     package var segments = 0
+    /// How often damage was passed over.
+    package var damages = 0
     /// Where a torn tail was cut off, in words, for the log of the process; nil where the log ended whole.
     package var truncation: String?
 }
 
 /// Reads the segments of a log in order, hands out their records, and decides what an unreadable batch is: a torn
-/// tail, which is cut off, or damage to synced bytes, which is refused.
+/// tail, which is cut off, or damage to synced bytes, which is refused or passed over.
 struct SegmentRecovery {
+    /// What to do about damage.
+    enum Damage {
+        case refused
+        /// Records behind it are handed out too. Whoever reads them must know that others may be missing.
+        case passedOver(noting: (LogError) -> Void)
+    }
+
     let fileSystem: any FileSystem
     /// Whether a torn tail stays where it is: for looking only.
     let isReadOnly: Bool
+    private let damage: Damage
     private(set) var result = LogRecovery()
     private(set) var segments: [Segment] = []
 
-    init(fileSystem: any FileSystem, isReadOnly: Bool = false) {
+    init(fileSystem: any FileSystem, isReadOnly: Bool = false, damage: Damage = .refused) {
         self.fileSystem = fileSystem
         self.isReadOnly = isReadOnly
+        self.damage = damage
+    }
+
+    private mutating func note(_ error: LogError) throws(LogError) {
+        guard case .passedOver(let noting) = damage else { throw error }
+        result.damages += 1
+        noting(error)
     }
 
     mutating func run(_ body: (LogRecord) throws(LogError) -> Void) throws(LogError) {
@@ -30,11 +47,13 @@ struct SegmentRecovery {
             let file = try fileSystem.open(name, create: false)
             guard try checkHeader(of: file, name: name, base: base, isLast: isLast) else { continue }
             if let previous = segments.last, previous.end != base {
-                throw .corruption(
-                    segment: name,
-                    offset: 0,
-                    partition: nil,
-                    what: "the segment before it ends at \(previous.end) and not at \(base)"
+                try note(
+                    .corruption(
+                        segment: name,
+                        offset: 0,
+                        partition: nil,
+                        what: "the segment before it ends at \(previous.end) and not at \(base)"
+                    )
                 )
             }
             var segment = Segment(name: name, base: base, file: file)
@@ -63,7 +82,8 @@ struct SegmentRecovery {
         // A segment's header is synced before anything is written behind it: a last segment without more than a
         // header never held anything acknowledged.
         guard isLast, file.size <= UInt64(BatchFormat.segmentHeaderSize) else {
-            throw .corruption(segment: name, offset: 0, partition: nil, what: "its header is not legible")
+            try note(.corruption(segment: name, offset: 0, partition: nil, what: "its header is not legible"))
+            return true
         }
         result.truncation = "segment \(name) was torn at its creation"
         guard !isReadOnly else { return false }
@@ -90,7 +110,16 @@ struct SegmentRecovery {
                 }
                 position = batch.end
             case .failure(let damage):
-                return try cut(&segment, bytes: bytes, at: position, damage: damage, isLast: isLast)
+                if isLast, try cutTornTail(of: &segment, bytes: bytes, at: position, damage: damage) { return }
+                try note(
+                    .corruption(
+                        segment: segment.name,
+                        offset: UInt64(position),
+                        partition: damage.partition,
+                        what: damage.what
+                    )
+                )
+                position = Self.nextBatch(in: bytes, behind: position, base: segment.base)
             }
         }
     }
@@ -113,30 +142,37 @@ struct SegmentRecovery {
         }
     }
 
-    /// Cuts a torn tail off, or refuses damage: behind it lies a later segment, or a batch that says that this
-    /// offset was synced.
-    private mutating func cut(
-        _ segment: inout Segment,
+    /// Where the next legible batch begins; the segment's end where there is none.
+    private static func nextBatch(in bytes: [UInt8], behind position: Int, base: UInt64) -> Int {
+        // What is wrong may be in the batch's body alone.
+        if let header = BatchFormat.batchHeader(bytes[position...], at: base + UInt64(position)) {
+            return min(bytes.count, position + BatchFormat.batchHeaderSize + header.bodyLength)
+        }
+        let first = UInt8(truncatingIfNeeded: BatchFormat.batchMagic)
+        return ((position + 1)..<bytes.count).first { candidate in
+            bytes[candidate] == first
+                && BatchFormat.batchHeader(bytes[candidate...], at: base + UInt64(candidate)) != nil
+        } ?? bytes.count
+    }
+
+    /// Cuts a torn tail off the last segment.
+    ///
+    /// - Returns: false where a batch behind it says that this offset was synced: it is damage.
+    private mutating func cutTornTail(
+        of segment: inout Segment,
         bytes: [UInt8],
         at position: Int,
-        damage: BatchFormat.Damage,
-        isLast: Bool
-    ) throws(LogError) {
+        damage: BatchFormat.Damage
+    ) throws(LogError) -> Bool {
         let offset = segment.base + UInt64(position)
-        guard isLast, !Self.isSynced(offset, accordingTo: bytes, behind: position, base: segment.base) else {
-            throw .corruption(
-                segment: segment.name,
-                offset: UInt64(position),
-                partition: damage.partition,
-                what: damage.what
-            )
-        }
+        guard !Self.isSynced(offset, accordingTo: bytes, behind: position, base: segment.base) else { return false }
         result.truncation =
             "segment \(segment.name) has a torn tail: \(bytes.count - position) bytes from \(position) on, "
             + damage.what
-        guard !isReadOnly else { return }
+        guard !isReadOnly else { return true }
         try segment.file.truncate(to: UInt64(position))
         try segment.file.sync()
+        return true
     }
 
     /// Whether a whole batch header anywhere behind `position` says that the log was synced beyond `offset`.

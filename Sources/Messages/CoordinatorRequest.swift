@@ -37,6 +37,8 @@ package struct NodeHealth: Hashable, Sendable {
     package let waitingLetters: UInt64
     /// Committed entries that its replicas, secondaries mostly, have not applied yet.
     package let unappliedEntries: UInt64
+    /// Of which it has lost entries that it had acknowledged: as a member of them it is one in name only.
+    package let lostPartitions: Set<PartitionID>
 
     package init(
         isReady: Bool,
@@ -45,7 +47,8 @@ package struct NodeHealth: Hashable, Sendable {
         partitions: Int,
         logBytes: UInt64,
         waitingLetters: UInt64,
-        unappliedEntries: UInt64
+        unappliedEntries: UInt64,
+        lostPartitions: Set<PartitionID> = []
     ) {
         self.isReady = isReady
         self.problem = problem
@@ -54,6 +57,7 @@ package struct NodeHealth: Hashable, Sendable {
         self.logBytes = logBytes
         self.waitingLetters = waitingLetters
         self.unappliedEntries = unappliedEntries
+        self.lostPartitions = lostPartitions
     }
 }
 
@@ -194,6 +198,7 @@ extension NodeHealth: BinaryCodable {
         writer.writeVariable(logBytes)
         writer.writeVariable(waitingLetters)
         writer.writeVariable(unappliedEntries)
+        writer.writeArray(lostPartitions.sorted()) { $0.write($1) }
     }
 
     package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
@@ -204,7 +209,11 @@ extension NodeHealth: BinaryCodable {
             partitions: try reader.readSmall(),
             logBytes: try reader.readVariable(),
             waitingLetters: try reader.readVariable(),
-            unappliedEntries: try reader.readVariable()
+            unappliedEntries: try reader.readVariable(),
+            lostPartitions: Set(
+                try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in try reader.readPartition()
+                }
+            )
         )
     }
 }

@@ -6,7 +6,8 @@ internal import Partitions
 internal import Store
 internal import Synchronization
 
-/// Keeps the log short: when it has grown, flushes the store, and lets the segments go that no partition needs.
+/// Keeps the log short: when it has grown, flushes the store, and lets the segments go that no partition needs. Writes down what is
+/// no longer lost.
 ///
 /// Runs on a thread of its own, because a flush blocks.
 final class Housekeeping: Sendable {
@@ -17,14 +18,23 @@ final class Housekeeping: Sendable {
 
     private let database: Database
     private let log: GroupCommitLog
+    private let lostEntries: LostEntries
     private let limit: UInt64
     private let hosts: HostGroup
     private let logger: Logger
     private let isStopped = Atomic<Bool>(false)
 
-    init(database: Database, log: GroupCommitLog, settings: NodeSettings, hosts: HostGroup, logger: Logger) {
+    init(
+        database: Database,
+        log: GroupCommitLog,
+        lostEntries: LostEntries,
+        settings: NodeSettings,
+        hosts: HostGroup,
+        logger: Logger
+    ) {
         self.database = database
         self.log = log
+        self.lostEntries = lostEntries
         limit = settings.logBytes
         self.hosts = hosts
         self.logger = logger
@@ -45,6 +55,8 @@ final class Housekeeping: Sendable {
         var lastFlush = clock.now
         while !isStopped.load(ordering: .relaxed) {
             Thread.sleep(forTimeInterval: Housekeeping.interval)
+            // What cannot be noted now is noted later: until then a restart asks to be left out once more.
+            try? lostEntries.save()
             let age = clock.now - lastFlush
             // A partition that has stopped keeps its segments: flushing again and again would not shorten the log.
             guard log.size > limit && age > Housekeeping.shortestAge || age > Housekeeping.longestAge else { continue }

@@ -33,6 +33,7 @@ final class Membership: Sendable {
         memory: MapMemory,
         hosts: HostGroup,
         log: GroupCommitLog,
+        lostEntries: LostEntries,
         problems: ProblemBoard,
         logger: Logger
     ) async throws {
@@ -71,7 +72,8 @@ final class Membership: Sendable {
                     partitions: hosts.partitionCount,
                     logBytes: log.size,
                     waitingLetters: hosts.waitingLetters,
-                    unappliedEntries: hosts.unappliedEntries
+                    unappliedEntries: hosts.unappliedEntries,
+                    lostPartitions: lostEntries.partitions
                 )
             }
         }.get()

@@ -16,6 +16,8 @@ package struct NodeIdentity: Sendable {
     /// what it still has is a beginning.
     package func renounced() throws(StoreError) -> NodeIdentity {
         try directory.replaceFile(NodeIdentity.nodeFile, with: Array("\(NodeID.random())\n".utf8))
+        // Whoever has said nothing has nothing to lose.
+        try LostEntries(directory: directory).replace(with: [])
         return try NodeIdentity(directory: directory)
     }
 

@@ -14,6 +14,7 @@ struct NodeResources: Sendable {
     let database: Database
     let loops: ObservedLoops
     let log: GroupCommitLog
+    let lostEntries: LostEntries
     let logReader: LogReader
     /// Where snapshots are written down before they are taken in.
     let snapshotDirectory: String

@@ -58,6 +58,7 @@ package struct NodeService {
             database: database,
             loops: process.loops,
             log: log,
+            lostEntries: storage.lostEntries,
             logReader: LogReader(fileSystem: LocalFileSystem(path: try directory.subdirectory("log"))),
             snapshotDirectory: try NodeService.emptied(try directory.subdirectory("snapshots")),
             disk: disk,
@@ -92,10 +93,18 @@ package struct NodeService {
             memory: resources.memory,
             hosts: hosts,
             log: log,
+            lostEntries: storage.lostEntries,
             problems: problems,
             logger: logger
         )
-        let housekeeping = Housekeeping(database: database, log: log, settings: settings, hosts: hosts, logger: logger)
+        let housekeeping = Housekeeping(
+            database: database,
+            log: log,
+            lostEntries: storage.lostEntries,
+            settings: settings,
+            hosts: hosts,
+            logger: logger
+        )
         housekeeping.start()
         let gauges = NodeGauges(hosts: hosts, log: log, database: database, disk: disk)
         try await process.serve(

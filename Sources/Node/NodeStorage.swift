@@ -3,15 +3,18 @@ internal import Log
 internal import Logging
 internal import Model
 internal import Partitions
+internal import Replication
 internal import Store
 
 /// What a data directory holds, open: who the node is, its store, its log.
 ///
-/// Where the store or the log is damaged, a node whose partitions have other replicas sets it aside and comes back as a stranger,
-/// to be filled again: it may have lost what it has acknowledged. With one replica it must not start. So it is where the
-/// machine stopped under a node that did not sync every write, with what it has as a beginning.
+/// Where the log is damaged and members can be left out, the partitions that may lack something are filled again, and the others
+/// serve. Where they cannot, or the store is damaged, a node whose partitions have other replicas sets it aside and comes back as
+/// a stranger, to be filled again: it may have lost what it has acknowledged. With one replica it must not start. So it is where
+/// the machine stopped under a node that did not sync every write, with what it has as a beginning.
 struct NodeStorage {
     let identity: NodeIdentity
+    let lostEntries: LostEntries
     let database: Database
     let recovery: Recovery.Result
 
@@ -36,24 +39,41 @@ struct NodeStorage {
             )
         }
         if settings.durability != .always { try unsynced.begin() }
-        let storage = try openUndamaged(directory, identity, settings, logger, observer)
+        let storage = try openMended(directory, identity, settings, logger, observer)
         // Only now is the log synced that the run before has left.
         if settings.durability == .always { try unsynced.end() }
         return storage
     }
 
-    private static func openUndamaged(
+    private static func openMended(
         _ directory: DataDirectory,
         _ identity: NodeIdentity,
         _ settings: NodeSettings,
         _ logger: Logger,
         _ observer: @escaping @Sendable (LogSync) -> Void
     ) throws -> NodeStorage {
+        let cluster = try identity.cluster()
+        let replication = ReplicationSettings(replicationFactor: cluster?.replicationFactor ?? 1)
+        let hasMembersToSpare = replication.minimumReplicas < replication.replicationFactor
+        var passesOverDamage = try LostEntries(directory: directory).wasInterrupted
         do {
-            return try NodeStorage(directory, identity, settings, logger, observer)
+            do {
+                return try NodeStorage(
+                    directory,
+                    identity,
+                    settings,
+                    logger,
+                    observer,
+                    passesOverDamage: passesOverDamage
+                )
+            } catch LogError.corruption where hasMembersToSpare && !passesOverDamage {
+                passesOverDamage = true
+                return try NodeStorage(directory, identity, settings, logger, observer, passesOverDamage: true)
+            }
         } catch {
-            guard let damaged = damagedParts(error), let cluster = try identity.cluster(), cluster.replicationFactor > 1
-            else { throw error }
+            guard let damaged = damagedParts(error, passesOverDamage), replication.replicationFactor > 1 else {
+                throw error
+            }
             // First, and durably: with its old id it would still be a member, without what it has acknowledged.
             let stranger = try identity.renounced()
             for name in damaged {
@@ -75,23 +95,36 @@ struct NodeStorage {
         _ identity: NodeIdentity,
         _ settings: NodeSettings,
         _ logger: Logger,
-        _ observer: @escaping @Sendable (LogSync) -> Void
+        _ observer: @escaping @Sendable (LogSync) -> Void,
+        passesOverDamage: Bool = false
     ) throws {
         self.identity = identity
+        lostEntries = try LostEntries(directory: directory)
         database = try Database(
             path: try directory.subdirectory("store"),
             options: settings.databaseOptions,
             merge: { existing, operands in try? SortedListMerge.merge(existing: existing, operands: operands) }
         )
-        let recovery = Recovery(directory: directory, identity: identity, settings: settings, logger: logger)
+        let recovery = Recovery(
+            directory: directory,
+            identity: identity,
+            settings: settings,
+            logger: logger,
+            lostEntries: lostEntries,
+            passesOverDamage: passesOverDamage
+        )
         self.recovery = try recovery.openLog(into: database, observer: observer)
     }
 
-    /// What an error says is damaged. The store is of no use without its log, nor the log without the store.
-    private static func damagedParts(_ error: any Error) -> [String]? {
+    /// What an error says is damaged; nil where it says nothing of that. The store is of no use without its log, nor the log
+    /// without the store.
+    ///
+    /// - Parameter isLogDamaged: whether that is known already.
+    private static func damagedParts(_ error: any Error, _ isLogDamaged: Bool) -> [String]? {
         switch error {
         case LogError.corruption: ["log"]
-        case StoreError.corruption: ["store", "log"]
+        case is CannotBeLeftOut: isLogDamaged ? ["log"] : []
+        case StoreError.corruption, PartitionFailure.store(.corruption), PartitionFailure.damaged: ["store", "log"]
         default: nil
         }
     }

@@ -48,7 +48,8 @@ final class PartitionOpener {
             partition: id,
             settings: resources.settings.replication(factor: factor, amongst: count),
             log: log.epochs ?? EpochTable(),
-            committed: partition.appliedIndex
+            committed: partition.appliedIndex,
+            hasLostEntries: resources.lostEntries.partitions.contains(id)
         )
         resources.logger.info(
             "partition open",

@@ -1,9 +1,16 @@
 internal import Log
 internal import Logging
+internal import MapStorage
 internal import Model
 internal import Partitions
+internal import Placement
 internal import Replication
 internal import Store
+
+/// A member that has lost entries, and that its partition cannot do without before another node has its place.
+struct CannotBeLeftOut: Error {
+    let partition: PartitionID
+}
 
 /// Opening a node's log: what it holds beyond the store's state, and is known to be committed, is applied again.
 struct Recovery {
@@ -28,19 +35,31 @@ struct Recovery {
     let identity: NodeIdentity
     let settings: NodeSettings
     let logger: Logger
+    let lostEntries: LostEntries
+    /// Whether damage in the log is passed over, and what may be missing noted in `lostEntries`.
+    let passesOverDamage: Bool
 
-    /// - Throws: `LogError.corruption` where the log is damaged; the node must not start then.
+    /// - Throws: `LogError.corruption` where the log is damaged and must not be.
     func openLog(into database: Database, observer: @escaping @Sendable (LogSync) -> Void) throws -> Result {
         let cluster = try identity.cluster()
+        let lostBefore = lostEntries.partitions
+        try checkThatOthersAreThere(without: lostBefore)
         var partitions: [PartitionID: Recovering] = [:]
         var stopped: [PartitionID: PartitionFailure] = [:]
         /// Whose last record says that nothing of them is left: what was before it may have been applied again.
         var removed: Set<PartitionID> = []
         var replayed = 0
         var stagedBytes = 0
+        var continuity = LogContinuity()
+        let passesOver = { (error: LogError) in
+            logger.critical("damage in the log is passed over", metadata: ["error": "\(error)"])
+            continuity.noteDamage()
+        }
+        if passesOverDamage { try lostEntries.beginToPassOverDamage() }
         let (writer, recovery) = try LogWriter.open(
             fileSystem: LocalFileSystem(path: try directory.subdirectory("log")),
-            segmentBytes: settings.segmentBytes
+            segmentBytes: settings.segmentBytes,
+            passingOver: passesOverDamage ? passesOver : nil
         ) { record throws(LogError) in
             guard let layout = cluster?.layout else {
                 throw .inputOutput("the log holds entries, but the file CLUSTER is missing")
@@ -55,6 +74,7 @@ struct Recovery {
             }
             // What is written behind that is of a partition that has come back, and the store may be further than it.
             guard record.content != .removed else {
+                _ = continuity.verdict(on: record, stored: 0)
                 removed.insert(record.partition)
                 return
             }
@@ -67,6 +87,11 @@ struct Recovery {
                 if let known { one = known } else { one = try open(record.partition, layout, database) }
                 defer { partitions[record.partition] = one }
                 let partition = one.partition
+                switch continuity.verdict(on: record, stored: partition.storedIndex) {
+                case .next: break
+                case .beginning: one.log = RecoveredLog()
+                case .torn: return
+                }
                 try one.log.take(record, applied: partition.appliedIndex) { entry throws(PartitionFailure) in
                     guard try replay(entry, in: partition) else { return }
                     replayed += 1
@@ -88,14 +113,19 @@ struct Recovery {
                 }
             }
         }
-        for id in removed {
+        // Where something may be missing behind the note, it may have come back.
+        for id in removed where continuity.isWhole(id) {
             try Partition.erase(id, in: database)
         }
+        // What the run before has found damaged, and this one does not find, may have been cut off.
+        if lostEntries.wasInterrupted, !continuity.hasDamage { continuity.noteDamage() }
+        let torn = try tornPartitions(continuity, found: Set(partitions.keys), in: database)
+        try checkThatOthersAreThere(without: torn)
         var logs: [PartitionID: RecoveredLog] = [:]
         for (id, one) in partitions where stopped[id] == nil {
             do throws(PartitionFailure) {
-                try one.partition.finishReplay()
-                var log = one.log
+                try one.partition.finishReplay(lacksEntries: torn.contains(id))
+                var log = torn.contains(id) ? RecoveredLog() : one.log
                 try log.finish(applied: one.partition.appliedIndex, epoch: one.partition.lastEpoch)
                 logs[id] = log
             } catch {
@@ -103,6 +133,7 @@ struct Recovery {
                 stopped[id] = error
             }
         }
+        if passesOverDamage { try note(torn, besides: lostBefore, in: database, writer) }
         if let truncation = recovery.truncation {
             logger.warning("torn log tail", metadata: ["what": "\(truncation)"])
         }
@@ -119,6 +150,61 @@ struct Recovery {
             observer: observer
         )
         return Result(log: log, logs: logs, stopped: stopped)
+    }
+
+    /// What the node remembers of the map; an empty one where it cannot be read.
+    private func rememberedMap() -> PartitionMap { (try? MapStore(directory: directory).load()) ?? PartitionMap() }
+
+    /// The partitions that this node may have acknowledged entries of that are not in its log.
+    private func tornPartitions(
+        _ continuity: LogContinuity,
+        found: Set<PartitionID>,
+        in database: Database
+    ) throws -> Set<PartitionID> {
+        guard continuity.hasDamage, let layout = try identity.cluster()?.layout else { return [] }
+        let map = rememberedMap()
+        return Set(
+            try layout.partitions.filter { id in
+                guard !continuity.isWhole(id) else { return false }
+                // Where it had no part, and of which it has nothing, there was nothing to lose.
+                let isKnown = map.configuration(of: id) != nil
+                let hasPart =
+                    map.configuration(of: id)?.replicas.contains(identity.node) == true
+                    || map.learners[id]?.contains(identity.node) == true
+                return try !isKnown || hasPart || found.contains(id) || Partition.isStored(id, in: database)
+            }
+        )
+    }
+
+    /// - Throws: `CannotBeLeftOut` where a partition could not do without this node, as far as it remembers the map.
+    private func checkThatOthersAreThere(without lost: Set<PartitionID>) throws {
+        guard !lost.isEmpty, let cluster = try identity.cluster() else { return }
+        let minimum = ReplicationSettings(replicationFactor: cluster.replicationFactor).minimumReplicas
+        let map = rememberedMap()
+        for id in lost.sorted() {
+            guard let replicas = map.configuration(of: id)?.replicas,
+                !replicas.contains(identity.node) || replicas.count > minimum
+            else { throw CannotBeLeftOut(partition: id) }
+        }
+    }
+
+    /// Notes which partitions may lack entries that were acknowledged, and in the log that what it has of them counts no longer: their
+    /// stores are what they begin with, and must be written out before.
+    private func note(
+        _ torn: Set<PartitionID>,
+        besides lostBefore: Set<PartitionID>,
+        in database: Database,
+        _ writer: LogWriter
+    ) throws {
+        if !torn.isEmpty { try database.flush() }
+        try lostEntries.replace(with: lostBefore.union(torn))
+        guard !torn.isEmpty else { return }
+        try writer.append(torn.sorted().map { .forgotten($0) })
+        try writer.sync()
+        logger.critical(
+            "partitions may lack entries that were damaged: they are filled again, and the others serve",
+            metadata: ["partitions": "\(torn.sorted().map(\.description).joined(separator: ","))"]
+        )
     }
 
     private func open(

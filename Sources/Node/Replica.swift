@@ -199,8 +199,18 @@ final class Replica {
         case .sendSnapshot(let follower, let epoch): host.sendSnapshot(of: self, to: follower, epoch: epoch)
         case .deposed: endServing()
         case .discard: host.discard(self)
+        case .forgetLoss: forgetLoss()
         case .stop(let reason): stop(.broken(reason))
         }
+    }
+
+    private func forgetLoss() {
+        // `Housekeeping` notes it.
+        host.resources.lostEntries.forget(partition.id)
+        host.resources.logger.notice(
+            "nobody counts on what was lost",
+            metadata: ["partition": "\(partition.id)", "epoch": "\(state.configuration.epoch)"]
+        )
     }
 
     private func persist(_ entries: [ReplicatedEntry], after: LogIndex, ticket: UInt64) {
@@ -256,7 +266,7 @@ final class Replica {
 
     /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
     func mayInstall(_ page: SnapshotPage) -> Bool {
-        failure == nil && !isInstalling && !applier.isStalled && !state.isMember
+        failure == nil && !isInstalling && !applier.isStalled && !state.isMember && !state.hasLostEntries
             && state.configuration.epoch == page.epoch
             && state.configuration.primary == page.sender && page.index > partition.appliedIndex
             && page.index > state.committed && page.index >= state.acknowledged

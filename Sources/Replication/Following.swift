@@ -14,7 +14,7 @@ extension ReplicaState {
         }
         guard sender == append.configuration.primary, sender != node else { return }
         adopt(append.configuration, now: now, leases: leases)
-        guard sender == configuration.primary, !hasLogFailed else { return }
+        guard sender == configuration.primary, !hasLogFailed, !hasLostEntries else { return }
         if isCommittedOtherwise(append.previousIndex, append.previousEpoch) {
             return stop("entry \(append.previousIndex) is committed with another epoch than \(append.previousEpoch)")
         }
@@ -72,7 +72,7 @@ extension ReplicaState {
 
     /// Tells the primary what is durable here, and applies what all members are known to have.
     mutating func acknowledge(now: MonotonicTime) {
-        guard let primary = configuration.primary, primary != node, isAwake else { return }
+        guard let primary = configuration.primary, primary != node, isAwake, !hasLostEntries else { return }
         let durable = min(log.durable, matched)
         answeredEpoch = configuration.epoch
         let answer = ReplicaMessage.Acknowledgement(
@@ -87,7 +87,9 @@ extension ReplicaState {
 
     mutating func install(index: LogIndex, epoch: UInt64) {
         // A member holds what it has acknowledged, which a snapshot would take away.
-        guard case .stranger = role, index > committed, let primary = configuration.primary else { return }
+        guard case .stranger = role, !hasLostEntries, index > committed, let primary = configuration.primary else {
+            return
+        }
         log.restart(behind: index, epoch: epoch)
         committed = index
         matched = index
@@ -131,7 +133,7 @@ extension ReplicaState {
     /// A secondary claims the place of a primary that it has not heard of for the grace period.
     mutating func claimIfPrimaryIsGone(now: MonotonicTime, leases: LeaseTable) {
         guard proposal == nil, !hasLogFailed, let primary = configuration.primary else { return }
-        let hasResigned = resignedEpoch == configuration.epoch
+        let hasResigned = [resignedEpoch, vacatedEpoch].contains(configuration.epoch)
         // A primary that is new to its place has a grace period to be heard of.
         let graceEnd = max(leases.graceEnd(of: primary, for: partition), configuredAt + settings.times.grace)
         // One that wants to leave claims only if nobody else does.

@@ -362,10 +362,19 @@ extension ReplicaState {
     }
 
     /// A node that has no part in the partition any more keeps what it has until an epoch begins in which it has told nobody of it.
-    mutating func beginNextEpoch(for stranger: NodeID, now: MonotonicTime, leases: LeaseTable) {
-        // A snapshot on its way is of this epoch.
-        guard mayWrite(now: now, leases: leases), proposal == nil, !learners.contains(stranger),
-            case .primary(let leadership) = role, !leadership.followers.values.contains(where: \.isReceivingSnapshot)
+    ///
+    /// - Parameter evenALearner: whether a learner's words are to be forgotten too: nothing else may be able to replace a member without
+    ///   whose lease this primary does not serve.
+    mutating func beginNextEpoch(
+        for stranger: NodeID,
+        evenALearner: Bool = false,
+        now: MonotonicTime,
+        leases: LeaseTable
+    ) {
+        guard evenALearner || mayWrite(now: now, leases: leases) && !learners.contains(stranger) else { return }
+        // A snapshot on its way is of this epoch. Who has lost entries takes none.
+        guard proposal == nil, !hasLogFailed, case .primary(let leadership) = role, leadership.successor == nil,
+            !leadership.followers.contains(where: { $0.key != stranger && $0.value.isReceivingSnapshot })
         else { return }
         propose(.renewal, configuration.replicas, now: now)
     }

@@ -14,6 +14,9 @@ public enum ReplicaMessage: Hashable, Sendable {
     /// The sender is to be done without: a secondary is about to end, and is left out before it is missed; one that has no part in the
     /// partition any more asks for an epoch in which nobody counts on it.
     case leaving(epoch: UInt64)
+    /// The sender has lost entries that it has acknowledged: it is to be no member before it has begun anew, and what it has said in
+    /// this epoch is not to count for one.
+    case lost(epoch: UInt64)
 
     /// Entries from the primary; without entries, a sign of how far the log is committed.
     public struct Append: Hashable, Sendable {
@@ -103,6 +106,9 @@ extension ReplicaMessage: BinaryCodable {
         case .leaving(let epoch):
             writer.write(UInt8(6))
             writer.writeVariable(epoch)
+        case .lost(let epoch):
+            writer.write(UInt8(7))
+            writer.writeVariable(epoch)
         }
     }
 
@@ -122,6 +128,7 @@ extension ReplicaMessage: BinaryCodable {
         case 4: self = .stale(epoch: try reader.readOrdinal())
         case 5: self = .resigned(epoch: try reader.readOrdinal())
         case 6: self = .leaving(epoch: try reader.readOrdinal())
+        case 7: self = .lost(epoch: try reader.readOrdinal())
         case let other: throw .invalid("replica message \(other)")
         }
     }

@@ -58,6 +58,9 @@ package struct ReplicaState {
         case deposed
         /// Nobody counts on what this replica has: let it go, and the replica with it.
         case discard
+        /// Nobody counts any more on what this replica had acknowledged and lost: it is like any other from now on. What is noted of
+        /// it may go when there is time: a run that finds the note again only asks to be left out once more.
+        case forgetLoss
         /// An invariant of ours is broken: the partition must not go on here.
         case stop(String)
     }
@@ -89,7 +92,12 @@ package struct ReplicaState {
     var announced: LogIndex = 0
     /// The last epoch whose primary has said that it serves no longer.
     var resignedEpoch: UInt64 = 0
+    /// The last epoch whose primary has said that it never serves in it, and nothing of primaries before.
+    var vacatedEpoch: UInt64 = 0
     package internal(set) var hasLogFailed = false
+    /// Whether entries are gone that an earlier run has acknowledged. Whoever counts on them must not: until an epoch begins in
+    /// which nobody does, this replica acknowledges nothing and never leads, whatever the configuration says.
+    package internal(set) var hasLostEntries: Bool
     /// Since when others are to do without this replica.
     private(set) var leavingSince: MonotonicTime?
     package private(set) var failure: String?
@@ -112,18 +120,21 @@ package struct ReplicaState {
     /// - Parameters:
     ///   - log: what was found, all of it durable.
     ///   - committed: how far it is known to be committed: what the store has applied.
+    ///   - hasLostEntries: whether entries may be missing that an earlier run has acknowledged.
     package init(
         node: NodeID,
         partition: PartitionID,
         settings: ReplicationSettings,
         log: EpochTable,
-        committed: LogIndex
+        committed: LogIndex,
+        hasLostEntries: Bool = false
     ) {
         self.node = node
         self.partition = partition
         self.settings = settings
         self.log = ReplicaLog(epochs: log, largestRecentBytes: settings.recentBytes)
         self.committed = committed
+        self.hasLostEntries = hasLostEntries
         matched = committed
         applied = committed
         configuration = PartitionMap.Configuration(epoch: 0, primary: nil, secondaries: [])
@@ -252,6 +263,10 @@ package struct ReplicaState {
         freshness = Freshness()
         beginRefillingAgain()
         effects.append(.learn(newer))
+        guard !countsOnWhatIsLost(newer) else {
+            role = .stranger
+            return sayThatEntriesAreLost()
+        }
         guard newer.primary == node else {
             odd = [:]
             return follow(previous.epoch, now: now)
@@ -314,6 +329,10 @@ package struct ReplicaState {
         guard isAwake else { return }
         repeatProposal(now: now)
         switch role {
+        case .stranger where hasLostEntries:
+            guard now >= askedAt + settings.times.retry else { break }
+            askedAt = now
+            sayThatEntriesAreLost()
         case .stranger: letGo(now: now)
         case .renewing:
             if proposal == nil, !hasLogFailed { propose(.renewal, configuration.replicas, now: now) }
@@ -345,6 +364,9 @@ package struct ReplicaState {
             } else {
                 beginNextEpoch(for: sender, now: now, leases: leases)
             }
+        case .lost(let epoch):
+            guard isOfThisEpoch(epoch) else { break }
+            noteLoss(of: sender, now: now, leases: leases)
         }
     }
 

@@ -1,11 +1,17 @@
 import Messages
+import Model
 
 extension NodeHealth {
     /// What an idle node says.
     static let well = NodeHealth(isReady: true, problem: "")
     static let unwell = NodeHealth(isReady: false, problem: "disk")
 
-    private init(isReady: Bool, problem: String) {
+    /// Of a node that has lost entries of some partitions.
+    static func well(butLost partitions: Set<PartitionID>) -> NodeHealth {
+        NodeHealth(isReady: true, problem: "", lostPartitions: partitions)
+    }
+
+    private init(isReady: Bool, problem: String, lostPartitions: Set<PartitionID> = []) {
         self.init(
             isReady: isReady,
             problem: problem,
@@ -13,7 +19,8 @@ extension NodeHealth {
             partitions: 0,
             logBytes: 0,
             waitingLetters: 0,
-            unappliedEntries: 0
+            unappliedEntries: 0,
+            lostPartitions: lostPartitions
         )
     }
 }

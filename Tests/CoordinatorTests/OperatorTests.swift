@@ -63,6 +63,18 @@ import Testing
         #expect(state.map.primary(of: Self.partition) == Self.nodes[3])
     }
 
+    @Test func whoHasLostEntriesIsAMemberInNameOnly() {
+        var state = Self.state(living: [2, 3, 4])
+        _ = state.handle(.beat(Self.member(Self.nodes[2]), .well(butLost: [Self.partition])), now: 5_000, random: 1)
+        #expect(Self.force(3, &state)?.message.contains("node3 has lost entries of it") == true)
+        #expect(Self.force(2, &state) == nil)
+        #expect(state.map.configurations[0].replicas == [Self.nodes[1]])
+        // Where nobody else is left, who was a member once may have more.
+        state = Self.state(living: [3, 4])
+        _ = state.handle(.beat(Self.member(Self.nodes[2]), .well(butLost: [Self.partition])), now: 5_000, random: 1)
+        #expect(Self.force(4, &state) == nil)
+    }
+
     @Test func whatHasEnoughReplicasIsNotForced() {
         var state = Self.state(living: [2, 3])
         #expect(Self.force(3, &state)?.message.contains("enough replicas") == true)

@@ -1,6 +1,7 @@
 """Replicas of which one has damage: others take its place, and it is filled again."""
 
 import contextlib
+import re
 import subprocess
 
 import pytest
@@ -97,3 +98,65 @@ def test_a_primary_that_cannot_read_its_log_for_a_member_is_replaced(own):
     cluster.start(primary)
     cluster.await_whole()
     assert_seen(client, users, after)
+
+
+def test_only_partitions_that_may_lack_something_are_filled_again(own):
+    cluster, client, users, before = filled(own(nodes=3, replicas=3, partitions=8), 40, tweets=1_000)
+    # Of every partition there is something behind the damage.
+    for word in ("one", "two"):
+        for user in users:
+            client.execute_command("TWEET.POST", user, f"number {word} of {user}")
+    before = settled(cluster, client, users)
+    identity = cluster.directory / "node2" / "NODE"
+    was = identity.read_text()
+    cluster.kill("node2")
+    segment = next(path for path in (cluster.directory / "node2" / "log").iterdir() if b"number one of 20" in path.read_bytes())
+    with segment.open("r+b") as file:
+        file.seek(segment.read_bytes().index(b"number one of 20"))
+        file.write(b"N")
+    cluster.start("node2")
+
+    def torn():
+        lines = [line for line in cluster.log("node2").splitlines() if "partitions may lack entries" in line]
+        return [set(re.search(r"partitions=([\d,]+)", line).group(1).split(",")) for line in lines]
+    assert len(torn()) == 1 and 0 < len(torn()[0]) < 8
+    assert identity.read_text() == was and "set aside" not in cluster.log("node2")
+    cluster.await_whole()
+    # Nobody counts on what was lost any more.
+    eventually(lambda: (cluster.directory / "node2" / "LOST").read_text() == "", 30)
+    assert_seen(client, users, before)
+    # The damage is still there, and behind it everything that counts.
+    cluster.kill("node2")
+    cluster.start("node2")
+    cluster.await_whole()
+    assert len(torn()) == 1 and identity.read_text() == was
+    # What was filled again is all there.
+    cluster.kill("node1", "node3")
+    cluster.start("node1", "node3")
+    cluster.await_whole()
+    assert_seen(client, users, before)
+
+
+def test_a_start_believes_what_is_noted_of_lost_entries(own):
+    cluster, client, users, before = filled(own(nodes=3, replicas=3, partitions=4), 12, tweets=200)
+    directory = cluster.directory / "node3"
+    was = (directory / "NODE").read_text()
+    cluster.kill("node3")
+    # As a run leaves it that was killed while it passed over damage.
+    (directory / "LOST").write_text("?\n")
+    cluster.start("node3")
+    assert "partitions=0,1,2,3" in cluster.log("node3")
+    cluster.await_whole()
+    eventually(lambda: (directory / "LOST").read_text() == "", 30)
+    assert (directory / "NODE").read_text() == was
+
+    # With nobody to spare, a member in name only would be waited for without end.
+    cluster.kill("node1")
+    eventually(lambda: all("node1" not in str(partition) for partition in client.execute_command("CLUSTER.PARTITIONS")), 30)
+    cluster.kill("node3")
+    (directory / "LOST").write_text("2\n")
+    cluster.start("node3")
+    assert (directory / "NODE").read_text() != was
+    cluster.start("node1")
+    cluster.await_whole()
+    assert_seen(client, users, before)

@@ -129,6 +129,51 @@ import Testing
         #expect(throws: expected) { try Self.open(files.afterCrash(using: &random)) }
     }
 
+    /// A body or a header of a batch in the middle: what is behind it is handed out, and read back, all the same.
+    @Test(arguments: [32 + 26 + 2, 5]) func damageIsPassedOverWhereThatIsAskedFor(offset: Int) throws {
+        let files = ForgettingFileSystem()
+        let (writer, _, _) = try Self.open(files)
+        for number in 0..<6 {
+            try writer.append([Self.record(number)])
+            try writer.sync()
+        }
+        let batch = (files.size(of: "00000000000000000000.log") - 20) / 6
+        files.flipBit(of: "00000000000000000000.log", at: 20 + batch + offset)
+        var random = SeededGenerator(seed: 1)
+        var left = files.afterCrash(using: &random)
+        for more in 0..<2 {
+            var records: [LogRecord?] = []
+            let (writer, recovery) = try LogWriter.open(
+                fileSystem: left,
+                segmentBytes: Self.segmentBytes,
+                passingOver: { error in
+                    #expect(error.isDamage)
+                    records.append(nil)
+                },
+                replaying: { records.append($0) }
+            )
+            let expected: [LogRecord?] = [Self.record(0), nil] + (2..<(6 + more)).map { Self.record($0) }
+            #expect(records == expected && recovery.damages == 1)
+            let reader = LogReader(fileSystem: left)
+            func read(_ partition: UInt16, from first: LogIndex) throws -> [LogIndex] {
+                try reader.entries(
+                    of: PartitionID(partition),
+                    from: first,
+                    in: writer.extents,
+                    epoch: { _ in 1 },
+                    bytes: 10_000
+                ).map(\.index)
+            }
+            #expect(try read(0, from: 1) == (more == 0 ? [1, 2] : [1, 2, 3]), "over the damage")
+            #expect(try read(1, from: 2) == [2])
+            #expect(try read(1, from: 1).isEmpty, "nobody knows that it was there")
+            try writer.append([Self.record(6 + more)])
+            try writer.sync()
+            left = left.afterProcessDeath()
+        }
+        #expect(throws: LogError.self) { try Self.open(left) }
+    }
+
     @Test func aFailedWriteMakesTheLogReadOnlyForGood() throws {
         let files = ForgettingFileSystem(crashAt: 6)
         let (writer, _, _) = try Self.open(files)

@@ -179,8 +179,15 @@ import Testing
         }
     }
 
+    @Test func partOfTheLogDamaged() {
+        // The node stays who it is, and begins anew with what is damaged.
+        check(.damagedPart, occurrence: .lossForgotten, longestWithoutWrite: Self.failover) { simulation in
+            Harm.damagedPart.befall(simulation.firstPrimary, for: Self.seconds, in: simulation)
+        }
+    }
+
     @Test func bitFlippedInTheLog() {
-        // Nobody is sent a record that is not what was written, and who starts with one starts as a stranger.
+        // Nobody is sent a record that is not what was written, and who starts with one begins anew.
         check(.flippedBit, .crash, occurrence: .unreadLog) { simulation in
             let primary = simulation.firstPrimary
             Harm.flippedBit.befall(primary, for: 8 * Self.seconds, in: simulation)

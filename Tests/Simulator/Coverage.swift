@@ -2,7 +2,7 @@ internal import Replication
 
 /// What can happen in the protocol.
 package enum Occurrence: String, CaseIterable, Sendable {
-    case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned, leaving
+    case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned, leaving, lossTold, lossForgotten
     case persisted, truncated, committed, deposed
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
@@ -10,6 +10,9 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission, lateClaim,
         readElsewhere
     case mapRelayed
+    case sessionOpened, sessionLearnt, leaseGiven, leaseRefused, beaconTooLate, leaseOver, promisesAwaited,
+        servedInSpiteOfPromises
+    case learnerNamed, learnerWithdrawn
     case letterTaken, letterRepeated, letterTooEarly, mailTrimmed, lettersNotTaken, lateReceipt
     case wantsToLeave, wantsToStay, hungDiskGivenUp, appendRefused, unreadLog, stoppedByItsLog, tornRecord,
         learnerNamedAgain, farDrift, idAheadOfTheClock, replicaMoved
@@ -38,7 +41,15 @@ package struct Coverage: Sendable {
         case .stale: note(.stale)
         case .resigned: note(.resigned)
         case .leaving: note(.leaving)
+        case .lost: note(.lossTold)
         }
+    }
+
+    mutating func noteAnswer(_ reply: BeaconReply?, to beacon: Beacon) {
+        guard let reply else { return note(.beaconTooLate) }
+        guard reply.session == beacon.session else { return note(.sessionOpened) }
+        if !reply.covers.isEmpty { note(.leaseGiven) }
+        if reply.covers.count < beacon.wants.count { note(.leaseRefused) }
     }
 
     mutating func noteMail(_ effects: SimulatedMachine.Effects) {
@@ -57,6 +68,7 @@ package struct Coverage: Sendable {
         case .readEntries: note(.logRead)
         case .sendSnapshot: note(.snapshotSent)
         case .deposed: note(.deposed)
+        case .forgetLoss: note(.lossForgotten)
         case .send, .learn, .askForMap, .stop, .discard: break
         }
     }

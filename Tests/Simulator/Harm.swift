@@ -7,7 +7,8 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, unreadableLog, lostData, damagedLog, flippedBit
+    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, unreadableLog, lostData, damagedLog,
+        damagedPart, flippedBit
     case flush, transfer, leave, rebuild, move
     case clockStep
     case unreachableCoordinator
@@ -172,11 +173,22 @@ package enum Harm: CaseIterable, Sendable {
             guard simulation.mayLoseData(node) else { return false }
             node.crash()
             simulation.replace(node, with: node.disk.withoutLog(), after: time)
+        case .damagedPart:
+            // Of a partition in which a node has no part, there is nothing to lose, and it must not keep the node out of it.
+            let partitions = simulation.drawPartitions()
+            let isMember = partitions.contains { partition in
+                simulation.coordinatorMap.configuration(of: partition)?.replicas.contains(node.id) == true
+            }
+            guard simulation.hasMembersToSpare, node.isUp, !isMember || simulation.mayLoseData(node) else {
+                return false
+            }
+            if isMember { simulation.noteLoss(of: node) }
+            node.disk.damaged = partitions
+            Harm.crash(node, for: time, in: simulation)
         case .flippedBit:
-            // As much of a loss as that of the log: nobody knows which of its records are what was written.
             guard simulation.mayLoseData(node) else { return false }
             simulation.noteLoss(of: node)
-            node.disk.isDamaged = true
+            node.disk.damaged = simulation.drawPartitions()
             if simulation.random.one(in: 2) { Harm.crash(node, after: time, in: simulation) }
         case .flush:
             for node in simulation.sortedNodes {

@@ -14,10 +14,11 @@ extension SimulatedNode {
         // Long, now and then: the replica may be in another epoch then.
         let time: UInt64 = simulation.isHarmful && simulation.random.one(in: 20) ? 3_000_000 : 300
         whenAwake(after: time, run) {
-            let isUnreadable = self.disk.isDamaged || self.simulation.now < self.unreadableUntil
+            let isDamaged = self.disk.damaged.contains(partition)
+            let isUnreadable = isDamaged || self.simulation.now < self.unreadableUntil
             if isUnreadable { self.simulation.coverage.note(.unreadLog) }
             // What can be read later is tried again.
-            if self.disk.isDamaged,
+            if isDamaged,
                 self.replicas[partition]?.isAwaited(first, by: follower, epoch: epoch) == true
             {
                 return self.stop(partition)
@@ -59,7 +60,8 @@ extension SimulatedNode {
         in partition: PartitionID
     ) {
         guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
-            !configuration.replicas.contains(id), machine.applied > replica.committed, !disk.hasFailed, !isFull
+            !configuration.replicas.contains(id), !replica.hasLostEntries, machine.applied > replica.committed,
+            !disk.hasFailed, !isFull
         else { return }
         replaceAll(of: partition, with: machine)
         simulation.coverage.note(.snapshotInstalled)

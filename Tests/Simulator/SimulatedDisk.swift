@@ -27,8 +27,12 @@ struct SimulatedDisk {
     private(set) var lastNumber: UInt64 = 0
     /// Whether writes and syncs fail from now on.
     var hasFailed = false
-    /// Whether a record of the log is not what was written: it cannot be read back, and a start finds it.
-    var isDamaged = false
+    /// The partitions of which a record of the log is not what was written: it cannot be read back, and a start finds it.
+    var damaged: Set<PartitionID> = []
+    /// The partitions that have lost entries, as it is noted beside the log.
+    var lost: Set<PartitionID> = []
+    /// What they had before.
+    private var former: [PartitionID: Part] = [:]
 
     mutating func write(_ entries: [ReplicatedEntry], after: LogIndex, in partition: PartitionID) {
         lastNumber += 1
@@ -60,11 +64,19 @@ struct SimulatedDisk {
     /// What is left where bytes of the log are not what was written: the log is set aside, and the rest is a stranger's.
     func withoutLog() -> SimulatedDisk {
         var disk = SimulatedDisk()
-        for (partition, part) in parts {
-            let stored = part.stored
-            disk.parts[partition] = Part(base: stored.applied, baseEpoch: stored.lastEpoch, stored: stored)
-        }
+        disk.parts = parts.mapValues { $0.withoutEntries() }
         return disk
+    }
+
+    /// Of the damaged partitions nothing counts but what was written out.
+    mutating func loseWhatIsDamaged() {
+        for partition in damaged {
+            let part = parts[partition] ?? Part()
+            former[partition] = part
+            parts[partition] = part.withoutEntries()
+        }
+        lost.formUnion(damaged)
+        damaged = []
     }
 
     /// The log as it would be found now: where it begins and the epochs of what it holds.
@@ -90,10 +102,11 @@ struct SimulatedDisk {
         return (previous, Array(part.entries.dropFirst(Int(first - 1 - part.base)).prefix(limit)))
     }
 
-    /// Whether an entry would still be there after a crash.
+    /// Whether an entry would still be there after a crash, or would if it had not been lost.
     func holds(_ entry: ReplicatedEntry, in partition: PartitionID) -> Bool {
-        guard let part = parts[partition] else { return false }
-        return part.stored.applied >= entry.index || part.epoch(at: entry.index) == entry.epoch
+        [parts[partition], former[partition]].compactMap(\.self).contains { part in
+            part.stored.applied >= entry.index || part.epoch(at: entry.index) == entry.epoch
+        }
     }
 
     /// Writes a state out; the log before it is no longer needed.
@@ -116,6 +129,10 @@ struct SimulatedDisk {
 }
 
 extension SimulatedDisk.Part {
+    fileprivate func withoutEntries() -> SimulatedDisk.Part {
+        SimulatedDisk.Part(base: stored.applied, baseEpoch: stored.lastEpoch, stored: stored)
+    }
+
     fileprivate mutating func replace(_ new: [ReplicatedEntry], after: LogIndex) {
         guard after >= base else {
             // What is older than the log's beginning is applied.

@@ -26,7 +26,7 @@ final class SimulatedMembership {
         ask(
             .beat(
                 simulation.member(node.id),
-                Simulation.health(isReady: !node.wantsToLeave && !node.hasStoppedPartition)
+                Simulation.health(isReady: !node.wantsToLeave && !node.hasStoppedPartition, lost: node.disk.lost)
             )
         )
     }

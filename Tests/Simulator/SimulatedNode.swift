@@ -76,8 +76,13 @@ final class SimulatedNode {
 
     func start() {
         guard !isUp, !isRetired else { return }
-        // Whoever cannot tell what its log says starts as somebody else, who has acknowledged nothing.
-        guard !disk.isDamaged else { return simulation.replace(self, with: disk.withoutLog(), after: 0) }
+        if !disk.damaged.isEmpty {
+            // Who cannot be done without as the member that it was starts as somebody else, who has acknowledged nothing.
+            guard simulation.hasMembersToSpare else {
+                return simulation.replace(self, with: disk.withoutLog(), after: 0)
+            }
+            disk.loseWhatIsDamaged()
+        }
         isUp = true
         run = UInt64.random(in: 1...UInt64.max, using: &simulation.random)
         leases = LeaseTable(times: simulation.settings.times, run: run, now: now)
@@ -105,7 +110,8 @@ final class SimulatedNode {
             partition: partition,
             settings: simulation.settings,
             log: log,
-            committed: machine.applied
+            committed: machine.applied,
+            hasLostEntries: disk.lost.contains(partition)
         )
     }
 
@@ -166,6 +172,7 @@ final class SimulatedNode {
                 handle(.applied(machine.applied), in: partition)
             }
             handle(.tick, in: partition)
+            if let replica = replicas[partition] { noteLeases(of: replica) }
         }
         giveUpHungDisk()
         updateWants()
@@ -175,6 +182,18 @@ final class SimulatedNode {
             for peer in leases.beaconPeers {
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: .node(peer))
             }
+        }
+    }
+
+    /// What leases let a primary do, or keep it from.
+    private func noteLeases(of replica: ReplicaState) {
+        guard let beginning = replica.beginning, replica.committed >= beginning else { return }
+        let isBound = leases.promiseEnd(for: replica.partition) > now
+        switch (replica.mayRead(now: now, leases: leases), isBound) {
+        case (true, true): simulation.coverage.note(.servedInSpiteOfPromises)
+        case (true, false): break
+        case (false, true): simulation.coverage.note(.promisesAwaited)
+        case (false, false): simulation.coverage.note(.leaseOver)
         }
     }
 
@@ -219,12 +238,13 @@ final class SimulatedNode {
     func receive(_ packet: Packet, from sender: Address) {
         switch (packet, sender) {
         case (.beacon(let beacon), .node(let peer)):
-            if let reply = leases.receive(beacon, from: peer, now: now) {
-                simulation.send(.beaconReply(reply), from: .node(id), to: sender)
-            }
+            let reply = leases.receive(beacon, from: peer, now: now)
+            simulation.coverage.noteAnswer(reply, to: beacon)
+            if let reply { simulation.send(.beaconReply(reply), from: .node(id), to: sender) }
         case (.beaconReply(let reply), .node(let peer)):
             // A session that is new covers nothing yet.
             if leases.receive(reply, from: peer, now: now) {
+                simulation.coverage.note(.sessionLearnt)
                 simulation.send(.beacon(leases.beacon(to: peer, now: now)), from: .node(id), to: sender)
             }
         case (.replica(let partition, let message), .node(let peer)):
@@ -341,6 +361,7 @@ final class SimulatedNode {
             sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
         case .discard: discard(partition)
+        case .forgetLoss: disk.lost.remove(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
         }
     }

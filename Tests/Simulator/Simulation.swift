@@ -25,7 +25,7 @@ package final class Simulation {
         package var isLong: Bool { steps >= 1_000 && coverage.faults >= 3 }
     }
 
-    static func health(isReady: Bool) -> NodeHealth {
+    static func health(isReady: Bool, lost: Set<PartitionID> = []) -> NodeHealth {
         NodeHealth(
             isReady: isReady,
             problem: "",
@@ -33,7 +33,8 @@ package final class Simulation {
             partitions: 0,
             logBytes: 0,
             waitingLetters: 0,
-            unappliedEntries: 0
+            unappliedEntries: 0,
+            lostPartitions: lost
         )
     }
 
@@ -275,6 +276,8 @@ package final class Simulation {
         let before = namedLearners
         guard !coordinator.replaceLostReplicas(now: now / 1_000).isEmpty else { return }
         let after = namedLearners
+        if !after.isSubset(of: before) { coverage.note(.learnerNamed) }
+        if !before.isSubset(of: after) { coverage.note(.learnerWithdrawn) }
         if !withdrawn.isDisjoint(with: after.subtracting(before)) { coverage.note(.learnerNamedAgain) }
         withdrawn.formUnion(before.subtracting(after))
     }
@@ -372,6 +375,14 @@ package final class Simulation {
         return coordinator.map.configurations.allSatisfy {
             !$0.replicas.contains(node.id) || $0.replicas.count == coordinator.map.replicationFactor
         }
+    }
+
+    /// Whether a member can be left out without others in its place.
+    var hasMembersToSpare: Bool { settings.replicationFactor > settings.minimumReplicas }
+
+    /// One of the partitions, or more.
+    func drawPartitions() -> Set<PartitionID> {
+        Set(partitions.shuffled(using: &random).prefix(Int.random(in: 1...partitions.count, using: &random)))
     }
 
     /// What a node has cannot be counted on any more.

@@ -94,17 +94,20 @@ class Faults:
         return name
 
     def damage(self):
-        """Bytes in the middle of a node's log are not what was written: it has to come back as another one."""
+        """Bytes in the middle of a node's log are not what was written: what may be missing of it has to be filled again."""
         name = self.any_node()
         self.cluster.kill(name)
-        was = self.cluster.identity(name)
+        was, text = self.cluster.identity(name), self.cluster.directory / f"{name}.log"
+        known = text.read_text().count("damage in the log is passed over")
         segment = max((self.cluster.directory / name / "log").iterdir(), key=lambda path: path.stat().st_size)
         with segment.open("r+b") as file:
             file.seek(segment.stat().st_size // 2)
             file.write(b"not what was written")
         time.sleep(self.seconds / 5)
         self.cluster.start(name)
-        if self.cluster.identity(name) == was:
+        if self.cluster.identity(name) != was:
+            sys.exit(f"{name} is another one, though only a part of its log is damaged")
+        if text.read_text().count("damage in the log is passed over") == known:
             sys.exit(f"{name} has not noticed that its log is damaged")
         return name
 

@@ -23,10 +23,11 @@ extension Partition {
         return meta.appliedIndex
     }
 
+    /// The last entry of which the store lacks nothing.
+    package var storedIndex: LogIndex { min(meta.appliedIndex, homeLists.drainedIndex) }
+
     /// Whether the store may lack something of an entry.
-    package func needs(_ index: LogIndex) -> Bool {
-        index > min(meta.appliedIndex, homeLists.drainedIndex)
-    }
+    package func needs(_ index: LogIndex) -> Bool { index > storedIndex }
 
     /// Takes an entry of the log while the partition is opened: stages it, or, where the store has its effects on the
     /// truth, notes which home lists may lack it. Entries are written to the store in groups, the last by
@@ -52,10 +53,12 @@ extension Partition {
     }
 
     /// The log holds no more entries of this partition.
-    package func finishReplay() throws(PartitionFailure) {
+    ///
+    /// - Parameter lacksEntries: whether some that it should hold are missing.
+    package func finishReplay(lacksEntries: Bool = false) throws(PartitionFailure) {
         _ = try commit()
-        if homeLists.drainedIndex < meta.appliedIndex, replayed.last < meta.appliedIndex {
-            // A power failure with relaxed durability took entries from the log whose effects the store has: nobody
+        if homeLists.drainedIndex < meta.appliedIndex, lacksEntries || replayed.last < meta.appliedIndex {
+            // The store has the effects of entries that are missing, as after a power failure with relaxed durability too: nobody
             // knows which lists lack them.
             homeLists.dropAll()
         }
