@@ -41,6 +41,9 @@ package struct EpochTable: Hashable, Sendable {
         return start.first - 1
     }
 
+    /// Whether the last epoch is known to have more than one entry.
+    package var hasGoneOn: Bool { starts.last.map { $0.first < last } ?? false }
+
     package mutating func append(epoch: UInt64) {
         last += 1
         guard epoch != lastEpoch else { return }

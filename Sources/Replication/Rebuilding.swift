@@ -42,6 +42,8 @@ extension ReplicaState {
         case .awaitingEntry(_, let since):
             // Where nothing is committed without this learner, it must do as it is: a later comparison finds it again.
             if now >= since + settings.times.acknowledgement { endRefilling(node) }
+        // What an epoch has behind its beginning shows that its primary could serve.
+        case .unbegun where now < leadership.serveFrom, .awaitingAnswer where now < leadership.serveFrom: return
         case .sending: return
         case .awaitingAnswer(_, let since) where now < since + 2 * settings.times.retry: return
         case .unbegun, .awaitingAnswer:

@@ -105,6 +105,9 @@ package struct ReplicaState {
     private(set) var configuredAt: MonotonicTime = 0
     /// The first epoch that this run has learnt: an earlier run may have used it.
     private(set) var firstEpoch: UInt64?
+    /// In which the log was found to have more than the entry with which it began; 0 where there is none. Its primary has appended the
+    /// rest when no earlier one could serve any more.
+    private let servedEpoch: UInt64
     /// The last epoch whose primary this run has told what it holds.
     var answeredEpoch: UInt64 = 0
     /// Since when others have all the places that there are: one that was not heard of for a moment is named again soon.
@@ -135,6 +138,7 @@ package struct ReplicaState {
         self.log = ReplicaLog(epochs: log, largestRecentBytes: settings.recentBytes)
         self.committed = committed
         self.hasLostEntries = hasLostEntries
+        servedEpoch = log.hasGoneOn ? log.lastEpoch : 0
         matched = committed
         applied = committed
         configuration = PartitionMap.Configuration(epoch: 0, primary: nil, secondaries: [])
@@ -278,15 +282,22 @@ package struct ReplicaState {
         if case .primary(let leadership) = role, previous.epoch + 1 == newer.epoch {
             continueLeading(leadership, now: now)
         } else {
-            beginLeading(mayServeAtOnce: isAlone(in: newer), now: now, leases: leases)
+            beginLeading(mayServeAtOnce: isAlone(in: newer, after: previous), now: now, leases: leases)
         }
     }
 
     /// Whether no earlier primary can still serve, whatever was promised to it.
-    private func isAlone(in epoch: PartitionMap.Configuration) -> Bool {
+    private func isAlone(in epoch: PartitionMap.Configuration, after previous: PartitionMap.Configuration) -> Bool {
         // It has said so; or there was none; or there are no copies that it could serve from.
         resignedEpoch + 1 == epoch.epoch || firstEpoch == 1 && epoch.epoch == 2
             || settings.minimumReplicas == 1 && epoch.secondaries.isEmpty
+            || hasServed(in: previous) && previous.epoch + 1 == epoch.epoch
+    }
+
+    /// Whether it was an earlier run of this node that served last. It has ended, and nobody promises anything to the primaries
+    /// before it since then.
+    private func hasServed(in previous: PartitionMap.Configuration) -> Bool {
+        previous.primary == node && previous.epoch == firstEpoch && previous.epoch == servedEpoch
     }
 
     private mutating func follow(_ ended: UInt64, now: MonotonicTime) {

@@ -53,6 +53,17 @@ import Testing
         }
     }
 
+    @Test func primaryKilledAndBackAtOnce() {
+        // It goes on itself where its log shows that it has served, and waits for nobody's leases.
+        let longest = 2 * Self.seconds
+        check(.crash, longestSilence: longest, longestWithoutWrite: longest) { simulation in
+            simulation.repeating(every: 4 * Self.seconds) { simulation in
+                let time = 100_000 + simulation.seed * 50_000 % 1_200_000
+                Harm.crash.befall(simulation.firstPrimary, for: time, in: simulation)
+            }
+        }
+    }
+
     @Test func primaryIsolatedButAlive() {
         check(.isolation, longestSilence: Self.failover) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in

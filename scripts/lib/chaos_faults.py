@@ -24,6 +24,13 @@ class Faults:
         self.cluster.start(name)
         return name
 
+    def bounce(self):
+        """A node dies and is back at once, before anybody else takes its place."""
+        name = self.any_node()
+        self.cluster.kill(name)
+        self.cluster.start(name)
+        return name
+
     def pause(self):
         name = self.any_node()
         self.cluster.signal(name, signal.SIGSTOP)
@@ -160,4 +167,4 @@ class Faults:
     # Each node has a small file system of its own.
     DISKS = ("disk",)
     NETWORK = ("isolate", "cut", "oneway", "flap")
-    NAMES = ("kill", "pause", "restart", "power", "coordinator", "lose", "interrupt", "torn", "damage", *DISKS, *NETWORK)
+    NAMES = ("kill", "bounce", "pause", "restart", "power", "coordinator", "lose", "interrupt", "torn", "damage", *DISKS, *NETWORK)
