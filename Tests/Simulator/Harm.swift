@@ -102,6 +102,11 @@ package enum Harm: CaseIterable, Sendable {
                 cut(others.map { ($0, .node(primary)) }, for: 1_500_000, in: simulation)
             }
             simulation.send(.coordinator(.propose(partition, next)), from: .node(id), to: .coordinator)
+            // It starts again as the primary that it has become, and knows nothing of what it has promised meanwhile.
+            if let node = simulation.nodes[id], simulation.random.one(in: 2) {
+                let wait = UInt64.random(in: 2_000...150_000, using: &simulation.random)
+                Harm.crash(node, after: wait, for: 20_000, in: simulation)
+            }
         }
         Harm.crash(claimant, for: 20_000, in: simulation)
         return true

@@ -1,5 +1,6 @@
 internal import Mail
 internal import Model
+internal import Randomness
 internal import Replication
 
 /// What a node does for clients, and for partitions that send it mail.
@@ -13,8 +14,9 @@ extension SimulatedNode {
             return answer(.refused, to: request, client)
         }
         let result = machines[request.partition]?.answer(to: request.operation) ?? .refused
-        // A read takes a while, and the lease may be over when it is done.
-        let time = UInt64.random(in: 1...200, using: &simulation.random)
+        // A read takes a while, now and then a long one, and the lease may be over when it is done.
+        let longest: UInt64 = simulation.isHarmful && simulation.random.one(in: 50) ? 1_500_000 : 200
+        let time = UInt64.random(in: 1...longest, using: &simulation.random)
         whenAwake(after: time, run) {
             guard let replica = self.replicas[request.partition], self.mayRead(replica) else {
                 self.simulation.coverage.note(.readRefusedAfterwards)
