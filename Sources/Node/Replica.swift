@@ -266,10 +266,9 @@ final class Replica {
 
     /// Whether a snapshot brings this replica further, and takes nothing away that it has acknowledged.
     func mayInstall(_ page: SnapshotPage) -> Bool {
-        failure == nil && !isInstalling && !applier.isStalled && !state.isMember && !state.hasLostEntries
-            && state.configuration.epoch == page.epoch
-            && state.configuration.primary == page.sender && page.index > partition.appliedIndex
-            && page.index > state.committed && page.index >= state.acknowledged
+        failure == nil && !isInstalling && !applier.isStalled && state.mayInstall(page.index)
+            && state.configuration.epoch == page.epoch && state.configuration.primary == page.sender
+            && page.index > partition.appliedIndex
     }
 
     func beginInstalling() {

@@ -1,4 +1,4 @@
-internal import Model
+package import Model
 internal import Placement
 
 /// A replica that is not the primary: it takes what the primary sends, and its place when it is gone.
@@ -85,11 +85,15 @@ extension ReplicaState {
         commit(upTo: min(announced, durable))
     }
 
+    /// Whether a snapshot as of an entry brings this replica further, and takes nothing away that it has acknowledged: a member
+    /// holds all that it has acknowledged, and a learner what its primary counts on.
+    package func mayInstall(_ index: LogIndex) -> Bool {
+        guard case .stranger = role, !hasLostEntries else { return false }
+        return index > committed && index >= acknowledged
+    }
+
     mutating func install(index: LogIndex, epoch: UInt64) {
-        // A member holds what it has acknowledged, which a snapshot would take away.
-        guard case .stranger = role, !hasLostEntries, index > committed, let primary = configuration.primary else {
-            return
-        }
+        guard mayInstall(index), let primary = configuration.primary else { return }
         log.restart(behind: index, epoch: epoch)
         committed = index
         matched = index

@@ -60,8 +60,7 @@ extension SimulatedNode {
         in partition: PartitionID
     ) {
         guard let replica = replicas[partition], replica.configuration.epoch == configuration.epoch,
-            !configuration.replicas.contains(id), !replica.hasLostEntries, machine.applied > replica.committed,
-            !disk.hasFailed, !isFull
+            replica.mayInstall(machine.applied), !disk.hasFailed, !isFull
         else { return }
         replaceAll(of: partition, with: machine)
         simulation.coverage.note(.snapshotInstalled)
