@@ -55,8 +55,7 @@ final class Housekeeping: Sendable {
         var lastFlush = clock.now
         while !isStopped.load(ordering: .relaxed) {
             Thread.sleep(forTimeInterval: Housekeeping.interval)
-            // What cannot be noted now is noted later: until then a restart asks to be left out once more.
-            try? lostEntries.save()
+            saveLostEntries()
             let age = clock.now - lastFlush
             // A partition that has stopped keeps its segments: flushing again and again would not shorten the log.
             guard log.size > limit && age > Housekeeping.shortestAge || age > Housekeeping.longestAge else { continue }
@@ -67,6 +66,15 @@ final class Housekeeping: Sendable {
             // The node may have ended meanwhile, and flushes its store itself.
             guard !isStopped.load(ordering: .relaxed) else { return }
             trim()
+        }
+    }
+
+    /// What cannot be noted now is noted later: until then a restart asks to be left out once more.
+    private func saveLostEntries() {
+        do throws(StoreError) {
+            try lostEntries.save()
+        } catch {
+            logger.error("what is lost no longer cannot be noted", metadata: ["error": "\(error)"])
         }
     }
 
