@@ -153,6 +153,9 @@ def test_a_start_believes_what_is_noted_of_lost_entries(own):
     # With nobody to spare, a member in name only would be waited for without end.
     cluster.kill("node1")
     eventually(lambda: all("node1" not in str(partition) for partition in client.execute_command("CLUSTER.PARTITIONS")), 30)
+    # It decides by what it remembers of the map, which is written behind its back.
+    known = cluster.directory / "coordinator" / "map"
+    eventually(lambda: (directory / "map").read_bytes() == known.read_bytes(), 30)
     cluster.kill("node3")
     (directory / "LOST").write_text("2\n")
     cluster.start("node3")
