@@ -1,38 +1,25 @@
 package import Model
-internal import Synchronization
 
 /// Where one file of the log is, and whose entries it has.
 package struct SegmentExtent: Sendable {
     let name: String
     let base: UInt64
     let size: UInt64
-    let indexes: [PartitionID: ClosedRange<LogIndex>]
+    let entries: [PartitionID: SegmentEntries]
 }
 
 /// Reads a partition's entries back from a log that is being written.
 package final class LogReader: Sendable {
-    /// Where a reader was that goes on from there, most probably.
-    private struct Place {
-        let segment: UInt64
-        let offset: Int
-    }
-
     private static let blockBytes = 1 << 20
-    private static let rememberedPlaces = 256
-
-    private struct Next: Hashable {
-        let partition: PartitionID
-        let index: LogIndex
-    }
 
     private let fileSystem: any FileSystem
-    private let places = Mutex<[Next: Place]>([:])
 
     package init(fileSystem: any FileSystem) {
         self.fileSystem = fileSystem
     }
 
-    /// Entries from `first` on, in order. Blocks. Costs the reading of a segment where nobody has read just before `first`.
+    /// Entries from `first` on, in order. Blocks. Costs the reading of what the log has between them, and of about
+    /// a 256th of a segment in front of them.
     ///
     /// - Parameters:
     ///   - epoch: of the entry that counts at an index; others at that index were replaced.
@@ -47,35 +34,28 @@ package final class LogReader: Sendable {
     ) throws(LogError) -> [LogRecord] {
         var found: [LogRecord] = []
         var size = 0
-        var damage: (error: LogError, offset: Int, segment: UInt64)?
-        let place = places.withLock { $0.removeValue(forKey: Next(partition: partition, index: first)) }
+        var damage: LogError?
         for segment in segments {
-            let next = first + LogIndex(found.count)
-            guard let indexes = segment.indexes[partition], indexes.contains(next) else { continue }
-            if let place, place.segment > segment.base { continue }
-            var offset = place.map { $0.segment == segment.base ? $0.offset : 0 } ?? 0
-            offset = max(offset, BatchFormat.segmentHeaderSize)
+            guard let known = segment.entries[partition], known.indexes.contains(first + LogIndex(found.count))
+            else { continue }
+            var offset = known.start(from: first + LogIndex(found.count))
             let file = try fileSystem.open(segment.name, create: false)
             var block = Block(file: file, base: segment.base, end: Int(segment.size))
-            while let (records, end) = try batch(at: offset, of: &block, passingOver: &damage, isOnly: found.isEmpty) {
+            while first + LogIndex(found.count) <= known.indexes.upperBound,
+                let (records, end) = try batch(at: offset, of: &block, passingOver: &damage, isOnly: found.isEmpty)
+            {
                 for record in records where record.partition == partition && record.content == .entry {
                     guard record.index == first + LogIndex(found.count), record.epoch == epoch(record.index) else {
                         continue
                     }
-                    if size + record.payload.count > bytes, !found.isEmpty {
-                        remember(Place(segment: segment.base, offset: offset), partition, record.index)
-                        return found
-                    }
+                    if size + record.payload.count > bytes, !found.isEmpty { return found }
                     size += record.payload.count
                     found.append(record)
                 }
                 offset = end
             }
-            // What comes next may be what is damaged: whoever reads it is to meet that.
-            let end = damage.flatMap { $0.segment == segment.base ? $0.offset : nil } ?? offset
-            remember(Place(segment: segment.base, offset: end), partition, first + LogIndex(found.count))
         }
-        if found.isEmpty, let damage { throw damage.error }
+        if found.isEmpty, let damage { throw damage }
         return found
     }
 
@@ -84,7 +64,7 @@ package final class LogReader: Sendable {
     private func batch(
         at offset: Int,
         of block: inout Block,
-        passingOver damage: inout (error: LogError, offset: Int, segment: UInt64)?,
+        passingOver damage: inout LogError?,
         isOnly: Bool
     ) throws(LogError) -> (records: [LogRecord], end: Int)? {
         var offset = offset
@@ -94,7 +74,7 @@ package final class LogReader: Sendable {
                     return try block.batch(at: offset)
                 } catch {
                     guard error.isDamage else { throw error }
-                    damage = damage ?? (error, offset, block.base)
+                    damage = damage ?? error
                     offset = try block.nextBatch(behind: offset)
                 }
             } catch {
@@ -102,13 +82,6 @@ package final class LogReader: Sendable {
                 if isOnly { throw error }
                 return nil
             }
-        }
-    }
-
-    private func remember(_ place: Place, _ partition: PartitionID, _ index: LogIndex) {
-        places.withLock { places in
-            if places.count >= LogReader.rememberedPlaces { places.removeAll() }
-            places[Next(partition: partition, index: index)] = place
         }
     }
 

@@ -30,6 +30,7 @@ package final class LogWriter {
     ) throws(LogError) -> (LogWriter, LogRecovery) {
         var recovery = SegmentRecovery(
             fileSystem: fileSystem,
+            landmarkSpacing: landmarkSpacing(segmentBytes),
             damage: damage.map { .passedOver(noting: $0) } ?? .refused
         )
         try recovery.run(body)
@@ -51,7 +52,7 @@ package final class LogWriter {
         fileSystem: any FileSystem,
         reading body: (LogRecord) throws(LogError) -> Void
     ) throws(LogError) -> LogRecovery {
-        var recovery = SegmentRecovery(fileSystem: fileSystem, isReadOnly: true)
+        var recovery = SegmentRecovery(fileSystem: fileSystem, landmarkSpacing: .max, isReadOnly: true)
         try recovery.run(body)
         return recovery.result
     }
@@ -74,7 +75,7 @@ package final class LogWriter {
 
     /// Where the log's files are now, oldest first.
     package var extents: [SegmentExtent] {
-        segments.map { SegmentExtent(name: $0.name, base: $0.base, size: $0.file.size, indexes: $0.indexes) }
+        segments.map { SegmentExtent(name: $0.name, base: $0.base, size: $0.file.size, entries: $0.entries) }
     }
 
     /// Appends the records as one batch. They are durable after the next `sync`.
@@ -106,7 +107,7 @@ package final class LogWriter {
     package func removeSegments(persisted: (PartitionID) -> LogIndex) throws(LogError) {
         try guarded { () throws(LogError) in
             while segments.count > 1, let first = segments.first,
-                first.indexes.allSatisfy({ $0.value.upperBound <= persisted($0.key) })
+                first.entries.allSatisfy({ $0.value.indexes.upperBound <= persisted($0.key) })
             {
                 try fileSystem.remove(first.name)
                 // One after the other, so that a crash never leaves a gap.
@@ -118,10 +119,11 @@ package final class LogWriter {
 
     private func write(_ records: [LogRecord]) throws(LogError) {
         guard let last = segments.indices.last else { throw .closed }
+        let start = segments[last].file.size
         try segments[last].file.append(
             BatchFormat.batch(records, offset: segments[last].end, syncedThrough: syncedThrough)
         )
-        segments[last].note(records)
+        segments[last].note(records, at: Int(start))
         segments.dropReplaced(by: records, before: last)
         isSyncNoted = true
         hasUnnotedRecords = !records.isEmpty
@@ -140,9 +142,19 @@ package final class LogWriter {
         try file.append(BatchFormat.segmentHeader(base: base))
         try file.sync()
         try fileSystem.syncDirectory()
-        segments.append(Segment(name: name, base: base, file: file))
+        segments.append(
+            Segment(
+                name: name,
+                base: base,
+                file: file,
+                landmarkSpacing: LogWriter.landmarkSpacing(segmentBytes)
+            )
+        )
         syncedThrough = base + UInt64(BatchFormat.segmentHeaderSize)
     }
+
+    /// So that a reader passes over little, and a partition has at most some hundred landmarks in a segment.
+    private static func landmarkSpacing(_ segmentBytes: Int) -> Int { segmentBytes / 256 }
 
     private func guarded(_ body: () throws(LogError) -> Void) throws(LogError) {
         if let failure { throw .readOnly(cause: failure) }

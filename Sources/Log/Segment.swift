@@ -6,8 +6,10 @@ struct Segment {
     /// The offset of its first byte in the whole log's bytes.
     let base: UInt64
     let file: any AppendableFile
-    /// Of each partition that has an entry in it, the least and the largest index.
-    var indexes: [PartitionID: ClosedRange<LogIndex>] = [:]
+    /// How many bytes apart the landmarks of a partition are.
+    let landmarkSpacing: Int
+    /// By partition, what it has of those that have an entry in it.
+    private(set) var entries: [PartitionID: SegmentEntries] = [:]
 
     var end: UInt64 { base + file.size }
 
@@ -23,14 +25,15 @@ struct Segment {
 
     /// Entries of a partition from an index on have been replaced, or all of them forgotten: nobody needs them here.
     mutating func drop(_ partition: PartitionID, from index: LogIndex) {
-        guard let known = indexes[partition], known.upperBound >= index else { return }
-        indexes[partition] = known.lowerBound < index ? known.lowerBound...(index - 1) : nil
+        guard let known = entries[partition], known.indexes.upperBound >= index else { return }
+        entries[partition] = known.before(index)
     }
 
-    mutating func note(_ records: [LogRecord]) {
+    /// - Parameter offset: where the records' batch begins, from the file's beginning.
+    mutating func note(_ records: [LogRecord], at offset: Int) {
         for record in records where record.content == .entry {
-            let known = indexes[record.partition] ?? record.index...record.index
-            indexes[record.partition] = min(known.lowerBound, record.index)...max(known.upperBound, record.index)
+            entries[record.partition, default: SegmentEntries(record.index, at: offset)]
+                .note(record.index, at: offset, landmarkSpacing: landmarkSpacing)
         }
     }
 }
@@ -51,7 +54,7 @@ extension [Segment] {
     private mutating func drop(_ partition: PartitionID, from index: LogIndex, before end: Int) {
         for position in (0..<end).reversed() {
             // Usually nothing is replaced, and the newest segment with the partition says so.
-            if let known = self[position].indexes[partition], known.upperBound < index { return }
+            if let known = self[position].entries[partition], known.indexes.upperBound < index { return }
             self[position].drop(partition, from: index)
         }
     }

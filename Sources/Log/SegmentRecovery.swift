@@ -23,12 +23,19 @@ struct SegmentRecovery {
     let fileSystem: any FileSystem
     /// Whether a torn tail stays where it is: for looking only.
     let isReadOnly: Bool
+    private let landmarkSpacing: Int
     private let damage: Damage
     private(set) var result = LogRecovery()
     private(set) var segments: [Segment] = []
 
-    init(fileSystem: any FileSystem, isReadOnly: Bool = false, damage: Damage = .refused) {
+    init(
+        fileSystem: any FileSystem,
+        landmarkSpacing: Int,
+        isReadOnly: Bool = false,
+        damage: Damage = .refused
+    ) {
         self.fileSystem = fileSystem
+        self.landmarkSpacing = landmarkSpacing
         self.isReadOnly = isReadOnly
         self.damage = damage
     }
@@ -56,7 +63,7 @@ struct SegmentRecovery {
                     )
                 )
             }
-            var segment = Segment(name: name, base: base, file: file)
+            var segment = Segment(name: name, base: base, file: file, landmarkSpacing: landmarkSpacing)
             try read(&segment, isLast: isLast, body)
             segments.append(segment)
         }
@@ -102,7 +109,7 @@ struct SegmentRecovery {
         while position < bytes.count {
             switch Self.batch(in: bytes, at: position, base: segment.base) {
             case .success(let batch):
-                segment.note(batch.records)
+                segment.note(batch.records, at: position)
                 segments.dropReplaced(by: batch.records, before: segments.count)
                 result.records += batch.records.count
                 for record in batch.records {

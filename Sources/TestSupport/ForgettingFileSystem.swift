@@ -33,6 +33,7 @@ package final class ForgettingFileSystem: FileSystem {
         private var directory: [String: Int] = [:]
         private var syncedDirectory: [String: Int] = [:]
         var operations = 0
+        var bytesRead = 0
         var crashAt: Int?
         var hasCrashed = false
         /// A device that says that it has synced and has not.
@@ -94,6 +95,7 @@ package final class ForgettingFileSystem: FileSystem {
     }
 
     package var operations: Int { state.withLock { $0.operations } }
+    package var bytesRead: Int { state.withLock { $0.bytesRead } }
     package var hasCrashed: Bool { state.withLock { $0.hasCrashed } }
 
     /// What is found after a crash now: what was synced, and of the rest what a device may have written.
@@ -157,6 +159,14 @@ package final class ForgettingFileSystem: FileSystem {
         if !isAlive { throw ForgettingFileSystem.crash }
     }
 
+    fileprivate func read(_ name: String, at offset: Int, count: Int) -> [UInt8] {
+        state.withLock { state in
+            let bytes = Array((state[name]?.bytes ?? []).dropFirst(offset).prefix(count))
+            state.bytesRead += bytes.count
+            return bytes
+        }
+    }
+
     fileprivate func contents(_ name: String) -> [UInt8] {
         state.withLock { $0[name]?.bytes ?? [] }
     }
@@ -187,7 +197,7 @@ private final class ForgettingFile: AppendableFile {
     }
 
     func read(at offset: UInt64, count: Int) throws(LogError) -> [UInt8] {
-        Array(system.contents(name).dropFirst(Int(offset)).prefix(count))
+        system.read(name, at: Int(offset), count: count)
     }
 
     func truncate(to size: UInt64) throws(LogError) {

@@ -61,6 +61,70 @@ import Testing
         #expect(found.map(\.epoch) == [1, 2])
     }
 
+    /// Whatever is replaced and forgotten in between, and wherever a reader begins: the same as in a model that is a list.
+    @Test(arguments: [500, 20_000, 1 << 20], UInt64(1)...8)
+    func whatCountsIsFoundFromEveryIndex(segmentBytes: Int, seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let files = ForgettingFileSystem()
+        var (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: segmentBytes) { _ in }
+        var kept: [PartitionID: [LogRecord]] = [:]
+        for epoch in UInt64(1)...60 {
+            let partition = PartitionID(UInt16.random(in: 0..<3, using: &random))
+            var entries = kept[partition] ?? []
+            entries.removeLast(min(entries.count, Int.random(in: 0..<8, using: &random)))
+            if Int.random(in: 0..<15, using: &random) == 0 {
+                try writer.append([.forgotten(partition)])
+                entries = []
+            }
+            for _ in 0..<Int.random(in: 1..<20, using: &random) {
+                entries.append(Self.entry(epoch, LogIndex(entries.count + 1), of: partition))
+                try writer.append([entries[entries.count - 1], .committed(partition, upTo: 0)])
+            }
+            kept[partition] = entries
+            if Int.random(in: 0..<10, using: &random) == 0 {
+                try writer.sync()
+                (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: segmentBytes) { _ in }
+            }
+        }
+        let reader = LogReader(fileSystem: files)
+        for (partition, entries) in kept {
+            for first in entries.indices {
+                let found = try reader.entries(
+                    of: partition,
+                    from: LogIndex(first + 1),
+                    in: writer.extents,
+                    epoch: { $0 <= entries.count ? entries[Int($0) - 1].epoch : nil },
+                    bytes: 1 << 20
+                )
+                #expect(found == Array(entries[first...]))
+            }
+        }
+    }
+
+    /// A primary that has just started reads the last entries of all its partitions back at once.
+    @Test func littleIsReadInFrontOfWhatIsLookedFor() throws {
+        let files = ForgettingFileSystem()
+        let segmentBytes = 1 << 20
+        let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: segmentBytes) { _ in }
+        for number in 1...5_000 {
+            try writer.append([Self.entry(1, LogIndex(number))])
+        }
+        try writer.append([Self.entry(1, 1, of: PartitionID(2))])
+        #expect(writer.segmentCount == 1)
+        let size = files.bytesRead
+        for (partition, index) in [(Self.partition, LogIndex(4_990)), (PartitionID(2), 1)] {
+            let found = try LogReader(fileSystem: files).entries(
+                of: partition,
+                from: index,
+                in: writer.extents,
+                epoch: { _ in 1 },
+                bytes: 1 << 20
+            )
+            #expect(found.last?.partition == partition && found.first?.index == index)
+        }
+        #expect(files.bytesRead - size < segmentBytes / 100)
+    }
+
     @Test func whatIsGoneIsNotFound() throws {
         let files = ForgettingFileSystem()
         let (writer, _) = try LogWriter.open(fileSystem: files, segmentBytes: 500) { _ in }
