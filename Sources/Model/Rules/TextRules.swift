@@ -12,14 +12,17 @@ public enum TextRules {
     static let urlWeight = 23
     /// No text within the limit is longer but for its URLs; the bound keeps what is weighed small.
     static let largestTweetBytes = 8_192
-    private static let largestHostLength = 253
+    /// The longest sequence that people see as one emoji has ten scalars; a flag of a region has seven.
+    private static let largestEmojiLength = 16
+    /// Marks on one character, as in the Stream-Safe Text Format (Unicode Standard Annex 15, section 13); no language needs so many, and
+    /// Foundation cuts off what is much longer when it normalizes.
+    private static let largestMarkCount = 30
+    /// No character needs more bytes before it is normalized: what is normalized is bounded.
+    private static let largestCharacterBytes = 16
 
     /// The text of a tweet, normalized.
     public static func tweet(_ text: String) throws(Refusal) -> String {
-        guard text.utf8.count <= largestTweetBytes else {
-            throw .invalid("text has \(text.utf8.count) bytes, at most \(largestTweetBytes)")
-        }
-        let normalized = normalize(text)
+        let normalized = try normalize(text, largestBytes: largestTweetBytes, "text")
         let weight = weight(of: normalized)
         guard weight <= largestTweetWeight else {
             throw .invalid("text has \(weight) characters, at most \(largestTweetWeight)")
@@ -39,32 +42,73 @@ public enum TextRules {
     }
 
     private static func limited(_ text: String, to limit: Int, what: String) throws(Refusal) -> String {
-        let normalized = normalize(text)
+        let normalized = try normalize(text, largestBytes: limit * largestCharacterBytes, what)
         let length = normalized.unicodeScalars.count
         guard length <= limit else { throw .invalid("\(what) has \(length) characters, at most \(limit)") }
         return normalized
     }
 
-    static func normalize(_ text: String) -> String {
-        text.utf8.allSatisfy { $0 < 0x80 } ? text : text.precomposedStringWithCanonicalMapping
+    private static func check(bytes text: String, _ limit: Int, _ what: String) throws(Refusal) {
+        guard text.utf8.count <= limit else { throw .invalid("\(what) has \(text.utf8.count) bytes, at most \(limit)") }
     }
 
-    /// The weighted length of a normalized text.
+    private static func check(marks text: String, _ what: String) throws(Refusal) {
+        var marks = 0
+        for scalar in text.unicodeScalars {
+            marks = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : marks + 1
+            guard marks <= largestMarkCount else {
+                throw .invalid("\(what) has a character with more than \(largestMarkCount) marks")
+            }
+        }
+    }
+
+    /// Both before and after: some texts become longer, and what is stored must be accepted when it is copied.
+    private static func normalize(_ text: String, largestBytes: Int, _ what: String) throws(Refusal) -> String {
+        try check(bytes: text, largestBytes, what)
+        guard text.utf8.contains(where: { $0 >= 0x80 }) else { return text }
+        try check(marks: text, what)
+        let normalized = text.precomposedStringWithCanonicalMapping
+        try check(bytes: normalized, largestBytes, what)
+        try check(marks: normalized, what)
+        return normalized
+    }
+
+    /// The weighted length of a normalized text. Its cost is linear in the text's length, whatever it holds.
     static func weight(of text: String) -> Int {
-        if !text.utf8.contains(UInt8(ascii: ":")), text.utf8.allSatisfy({ $0 < 0x80 }) { return text.utf8.count }
+        let bytes = Array(text.utf8)
+        if bytes.allSatisfy({ $0 < 0x80 }) { return weight(ofASCII: bytes) }
         var weight = 0
         var rest = Substring(text)
+        var offset = 0
         var mayBeginURL = true
         while let character = rest.first {
-            if mayBeginURL, let length = urlLength(at: rest) {
+            if mayBeginURL, let length = URLScanner.length(in: bytes, at: offset) {
                 weight += urlWeight
-                rest = rest.dropFirst(length)
-                mayBeginURL = true
+                offset += length
+                rest = Substring(rest.utf8.dropFirst(length))
                 continue
             }
             weight += self.weight(of: character)
             mayBeginURL = !(character.isLetter || character.isNumber || "@#$_".contains(character))
+            offset += character.utf8.count
             rest = rest.dropFirst()
+        }
+        return weight
+    }
+
+    private static func weight(ofASCII bytes: [UInt8]) -> Int {
+        guard bytes.contains(UInt8(ascii: ":")) else { return bytes.count }
+        var weight = 0
+        var offset = 0
+        while offset < bytes.count {
+            let mayBeginURL = offset == 0 || URLScanner.mayBegin(behind: bytes[offset - 1])
+            if mayBeginURL, let length = URLScanner.length(in: bytes, at: offset) {
+                weight += urlWeight
+                offset += length
+            } else {
+                weight += 1
+                offset += 1
+            }
         }
         return weight
     }
@@ -84,32 +128,12 @@ public enum TextRules {
     /// Whether the character is one emoji as people see it: a scalar shown as an emoji by itself, or a sequence
     /// (variation selector 16, keycap, flag, skin tone, joiner) that begins with an emoji scalar.
     private static func isEmoji(_ character: Character) -> Bool {
-        guard let first = character.unicodeScalars.first, first.properties.isEmoji else { return false }
+        guard let first = character.unicodeScalars.first, first.properties.isEmoji,
+            character.unicodeScalars.count <= largestEmojiLength
+        else { return false }
         if first.properties.isEmojiPresentation { return true }
         return character.unicodeScalars.dropFirst().contains {
             $0.value == 0xfe0f || $0.value == 0x20e3 || $0.value == 0x200d || $0.properties.isEmojiModifier
         }
-    }
-
-    /// The number of characters of the http(s) URL that begins the text, or nil where none does. Punctuation that
-    /// ends a sentence is not part of it.
-    private static func urlLength(at text: Substring) -> Int? {
-        guard let first = text.first, first == "h" || first == "H" else { return nil }
-        let scheme = text.prefix(8).lowercased()
-        let prefix = scheme.hasPrefix("https://") ? 8 : scheme.hasPrefix("http://") ? 7 : 0
-        guard prefix > 0 else { return nil }
-        // The host first: what has none is not read to its end again and again.
-        let start = text.dropFirst(prefix).prefix(largestHostLength + 1).prefix { !"/?#".contains($0) }
-        guard start.contains(".") else { return nil }
-        var length = 0
-        var end = 0
-        for character in text.dropFirst(prefix) {
-            guard character.isASCII, !character.isWhitespace, !"<>\"{}|\\^`".contains(character) else { break }
-            length += 1
-            if !".,;:!?'()".contains(character) { end = length }
-        }
-        let host = text.dropFirst(prefix).prefix(end).prefix { !"/?#".contains($0) }
-        guard host.contains("."), host.first?.isLetter == true || host.first?.isNumber == true else { return nil }
-        return prefix + end
     }
 }
