@@ -113,6 +113,53 @@ import Wire
         try await server.close()
     }
 
+    /// One client's long answers must not cost all others of a router their connection.
+    @Test func muchThatIsAskedForAtOnceIsAnsweredBitByBit() async throws {
+        let long = [UInt8](repeating: 7, count: 1 << 20)
+        let server = try await Self.serve { _, responder in responder.respond(long) }
+        let client = try await Self.client(server.localAddress?.port ?? 0)
+        let sizes = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<400 {
+                group.addTask {
+                    try await Self.ask(client, [UInt8(truncatingIfNeeded: number)], within: .seconds(60)).get().count
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(sizes == Array(repeating: long.count, count: 400))
+        try await server.close()
+    }
+
+    /// A peer that sends and never reads: what it asks for is taken only as far as it reads.
+    @Test func whoNeverReadsIsNotAnsweredForever() async throws {
+        let taken = Mutex(0)
+        let server = try await Self.serve { _, responder in
+            taken.withLock { $0 += 1 }
+            responder.respond([UInt8](repeating: 7, count: 1 << 20))
+        }
+        var stream = ByteBuffer()
+        Frame(kind: .hello, id: 0, payload: Handshake(secret: "s", name: "client").payload()).write(to: &stream)
+        for number in 1...1_000 as ClosedRange<UInt64> {
+            Frame(kind: .request, id: number, payload: []).write(to: &stream)
+        }
+        let peer = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: false)
+            .connect(host: "127.0.0.1", port: server.localAddress?.port ?? 0).get()
+        try await peer.writeAndFlush(stream)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while taken.withLock({ $0 }) < 8, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        // As much as it may have unread, and what the sockets hold.
+        #expect((8..<100).contains(taken.withLock { $0 }))
+        // It reads now, and gets everything.
+        try await peer.setOption(.autoRead, value: true).get()
+        while taken.withLock({ $0 }) < 1_000, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(taken.withLock { $0 } == 1_000)
+        try await peer.close()
+        try await server.close()
+    }
+
     @Test func deadlinesSayWhetherTheRequestLeft() async throws {
         let server = try await Self.serve { _, _ in }
         let client = try await Self.client(server.localAddress?.port ?? 0)

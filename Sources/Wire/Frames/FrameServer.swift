@@ -22,7 +22,8 @@ package struct FrameResponder: Sendable {
 }
 
 /// The serving side of our protocol: checks the handshake, hands requests to a service, writes replies in the order
-/// they are ready, many to a flush.
+/// they are ready, many to a flush. Takes no more requests while many are under way or much of what was answered is unread: the
+/// connection is one for all clients of a router, and is not closed for what one of them asks.
 package final class FrameServerHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
@@ -32,14 +33,17 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
     /// Requests of one connection that may be under way; more are left in the socket.
     private static let largestInFlight = 65_536
-    private static let largestUnsentBytes = 256 << 20
+    /// No more requests are taken while the peer has so much to read.
+    private static let largestUnreadBytes = 8 << 20
+    private static let largestWrite = 1 << 20
     /// How long a connection may take to say who it is.
     private static let greetingDeadline = TimeAmount.seconds(5)
 
     private let handshake: Handshake
     private let service: Service
     private let logger: Logger
-    private var processor = NIOSingleStepByteToMessageProcessor(FrameDecoder())
+    private var decoder = FrameDecoder()
+    private var input = ByteBuffer()
     private var context: ChannelHandlerContext?
     private var output = ByteBuffer()
     /// What was given to the connection and it has not given to the operating system.
@@ -49,6 +53,8 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private var greetingTimer: Scheduled<Void>?
     private var inFlight = 0
     private var isReadWithheld = false
+    private var isTaking = false
+    private var isClosing = false
 
     package init(handshake: Handshake, logger: Logger, service: @escaping Service) {
         self.handshake = handshake
@@ -70,17 +76,50 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.writeBuffer(&bytes)
+        }
+        takeRequests(context)
+    }
+
+    private var hasRoom: Bool {
+        !isClosing && inFlight < FrameServerHandler.largestInFlight
+            && output.readableBytes + unwrittenBytes < FrameServerHandler.largestUnreadBytes
+    }
+
+    /// Takes the requests that have arrived, as far as there is room. A service may answer while it is asked.
+    private func takeRequests(_ context: ChannelHandlerContext) {
+        guard !isTaking else { return }
+        isTaking = true
+        defer { isTaking = false }
         do {
-            try processor.process(buffer: unwrapInboundIn(data)) { frame in
+            while hasRoom, let frame = try decoder.decode(buffer: &input) {
                 try receive(frame, context: context)
             }
         } catch {
-            refuse(error, context: context)
+            return refuse(error, context: context)
+        }
+        if input.readableBytes == 0 || isClosing {
+            input = ByteBuffer()
+        } else {
+            input.discardReadBytes()
         }
     }
 
+    /// Goes on where there was no room.
+    private func goOn() {
+        guard let context, hasRoom else { return }
+        takeRequests(context)
+        guard isReadWithheld, hasRoom else { return }
+        isReadWithheld = false
+        context.read()
+    }
+
     package func read(context: ChannelHandlerContext) {
-        if inFlight < FrameServerHandler.largestInFlight {
+        if hasRoom {
             context.read()
         } else {
             isReadWithheld = true
@@ -89,6 +128,11 @@ package final class FrameServerHandler: ChannelDuplexHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         logger.debug("connection failed", metadata: ["error": "\(error)"])
+        close(context)
+    }
+
+    private func close(_ context: ChannelHandlerContext) {
+        isClosing = true
         context.close(promise: nil)
     }
 
@@ -113,25 +157,20 @@ package final class FrameServerHandler: ChannelDuplexHandler {
         var buffer = context.channel.allocator.buffer(capacity: 128)
         Frame(kind: .goodbye, id: 0, payload: Array("\(error)".utf8)).write(to: &buffer)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        context.close(promise: nil)
+        close(context)
     }
 
     fileprivate func reply(id: UInt64, _ payload: [UInt8]) {
         inFlight -= 1
-        if isReadWithheld, inFlight < FrameServerHandler.largestInFlight / 2 {
-            isReadWithheld = false
-            context?.read()
-        }
         enqueue(Frame(kind: .reply, id: id, payload: payload))
+        // Half of them first: what waits is taken in some number at a time.
+        if inFlight == FrameServerHandler.largestInFlight / 2 { goOn() }
     }
 
     private func enqueue(_ frame: Frame) {
-        guard let context else { return }
+        guard let context, !isClosing else { return }
         frame.write(to: &output)
-        guard output.readableBytes + unwrittenBytes <= FrameServerHandler.largestUnsentBytes else {
-            logger.warning("connection closed: its replies are not read")
-            return context.close(promise: nil)
-        }
+        if output.readableBytes >= FrameServerHandler.largestWrite { return write(context) }
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute { self.flush() }
@@ -140,12 +179,19 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private func flush() {
         isFlushScheduled = false
         guard let context, output.readableBytes > 0 else { return }
+        write(context)
+    }
+
+    private func write(_ context: ChannelHandlerContext) {
         let buffer = output
         output = context.channel.allocator.buffer(capacity: 4096)
         let size = buffer.readableBytes
         unwrittenBytes += size
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { _ in self.unwrittenBytes -= size }
+        promise.futureResult.assumeIsolated().whenComplete { _ in
+            self.unwrittenBytes -= size
+            self.goOn()
+        }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
     }
 }
@@ -164,7 +210,13 @@ package enum FrameListener {
         logger: Logger,
         service: @escaping FrameServerHandler.Service
     ) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        if handshake.secret.isEmpty, !["127.0.0.1", "::1", "localhost"].contains(host) {
+            logger.warning(
+                "whoever reaches this port may read and write everything: no cluster.secret is set",
+                metadata: ["host": "\(host)", "port": "\(port)"]
+            )
+        }
+        return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
