@@ -15,6 +15,11 @@ final class ClientConnection: ChannelDuplexHandler {
 
     /// Answers are given to the socket, and counted against the limit of unread ones, in pieces of about this size.
     private static let largestWrite = 1 << 20
+    /// Commands of one client are taken for so long at a time: then others are.
+    private static let turn = TimeAmount.milliseconds(2)
+    private static let commandsPerLook = 16
+    /// A connection that is to end waits for its last answers to be read, while anything of them is read in so long.
+    private static let patience = TimeAmount.seconds(30)
 
     private let router: LoopRouter
     private let logger: Logger
@@ -26,12 +31,16 @@ final class ClientConnection: ChannelDuplexHandler {
     private var isFlushScheduled = false
     private var isProcessing = false
     private var isReadWithheld = false
+    /// Whether its turn is over, and the next one scheduled.
+    private var isWaitingForTurn = false
     /// A description of all clients may be long: one at a time is made for each of them.
     private var isAskingAllLoops = false
     /// Nothing more is read: the connection ends when what is under way is answered.
     private var isEnding = false
     /// The client sends nothing more, and is still to be answered.
     private var isInputClosed = false
+    /// Ended, but for answers that are unread.
+    private var isLingering = false
     private var unsentBytes = 0
     /// Of the router's memory, as it was told.
     private(set) var heldBytes = 0
@@ -98,20 +107,28 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     private var hasRoom: Bool {
-        replies.hasRoom(limit: router.settings.pipeline) && !isEnding && !isAskingAllLoops
+        replies.hasRoom(limit: router.settings.pipeline, bytes: router.settings.outputBytes)
+            && !isEnding && !isAskingAllLoops && !isWaitingForTurn
     }
 
     private func process() {
         guard !isProcessing else { return }
         isProcessing = true
         defer { isProcessing = false }
+        let began = NIODeadline.now()
+        var taken = 0
         while hasRoom, let event = decoder.next(&input) {
             switch event {
             case .command(let words): dispatch(words)
-            case .refused(let text): replyAtOnce(.error(text))
+            case .refused(let text): replyAtOnce(unknown: text)
             case .broken(let text):
-                replyAtOnce(.error(text))
+                replyAtOnce(unknown: text)
                 isEnding = true
+            }
+            taken += 1
+            if taken % ClientConnection.commandsPerLook == 0, .now() - began > ClientConnection.turn {
+                isWaitingForTurn = true
+                scheduleFlush()
             }
         }
         if input.readableBytes == 0 {
@@ -127,7 +144,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     private func noteHeld() {
-        let held = unsentBytes + input.storageCapacity + decoder.heldBytes
+        let held = unsentBytes + input.storageCapacity + decoder.heldBytes + replies.waitingBytes
         guard held != heldBytes, !isReleased else { return }
         let difference = held - heldBytes
         heldBytes = held
@@ -139,9 +156,7 @@ final class ClientConnection: ChannelDuplexHandler {
         lastActive = .now()
         guard let spec = CommandTable.shared[name] else {
             if ClientConnection.webWords.contains(Arguments.shown(name).uppercased()) { return refuseWebPage() }
-            let text = unknownCommand(words)
-            router.noteUnknown(text)
-            return replyAtOnce(.error(text))
+            return replyAtOnce(unknown: unknownCommand(words))
         }
         lastCommand = spec.name
         guard session.isAuthenticated || spec.needsNoAuthentication else {
@@ -174,13 +189,18 @@ final class ClientConnection: ChannelDuplexHandler {
         if case .session(let body) = plan {
             let number = replies.reserve(session.version)
             let value = body(&session)
-            replies.set(value, as: session.version, at: number)
+            router.note(spec.name, began: lastActive, value)
             isEnding = isEnding || session.isClosing
-            return scheduleFlush()
+            return reply(value, as: session.version, at: number)
         }
         let number = replies.reserve(session.version)
-        if case .clients(let filter, let answer) = plan { return run(answer(filter(session)), number) }
         let began = lastActive
+        if case .clients(let filter, let answer) = plan {
+            return run(answer(filter(session))) { value in
+                self.router.note(spec.name, began: began, value)
+                self.reply(value, at: number)
+            }
+        }
         let deadline = began + .milliseconds(session.deadlineMilliseconds)
         router.runner.run(
             plan,
@@ -190,8 +210,7 @@ final class ClientConnection: ChannelDuplexHandler {
             refuse: { self.refuse($0, spec, number) },
             reply: { value in
                 self.router.note(spec.name, began: began, value)
-                self.replies.set(value, at: number)
-                self.scheduleFlush()
+                self.reply(value, at: number)
             }
         )
     }
@@ -201,11 +220,11 @@ final class ClientConnection: ChannelDuplexHandler {
         let value = Replies.error(refusal)
         if case .error(let text) = value { router.noteRefused(spec.name, text) }
         replies.refuse(value, at: number)
-        scheduleFlush()
+        afterReply()
     }
 
     /// Asks all loops; replies wait for it in their order like for any other command.
-    private func run(_ action: ClientAction, _ number: UInt64) {
+    private func run(_ action: ClientAction, _ completion: @escaping (RESPValue) -> Void) {
         guard let loop = context?.eventLoop else { return }
         let value: EventLoopFuture<RESPValue>
         switch action {
@@ -220,8 +239,7 @@ final class ClientConnection: ChannelDuplexHandler {
         isAskingAllLoops = true
         value.assumeIsolated().whenSuccess { value in
             self.isAskingAllLoops = false
-            self.replies.set(value, at: number)
-            self.scheduleFlush()
+            completion(value)
         }
     }
 
@@ -238,9 +256,10 @@ final class ClientConnection: ChannelDuplexHandler {
             library: session.libraryName,
             libraryVersion: session.libraryVersion,
             deadlineMilliseconds: session.deadlineMilliseconds,
-            unreadBytes: input.readableBytes,
+            unreadBytes: input.readableBytes + decoder.heldBytes,
             pending: replies.count,
-            unsentBytes: unsentBytes
+            unsentBytes: unsentBytes + replies.waitingBytes,
+            heldBytes: heldBytes
         )
     }
 
@@ -276,8 +295,24 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     private func replyAtOnce(_ value: RESPValue) {
-        let number = replies.reserve(session.version)
-        replies.set(value, at: number)
+        reply(value, at: replies.reserve(session.version))
+    }
+
+    private func replyAtOnce(unknown text: String) {
+        router.noteUnknown(text)
+        replyAtOnce(.error(text))
+    }
+
+    private func reply(_ value: RESPValue, as version: RESPVersion? = nil, at number: UInt64) {
+        guard !isReleased else { return }
+        replies.set(value, as: version, at: number)
+        afterReply()
+    }
+
+    private func afterReply() {
+        noteHeld()
+        // Much of it does not wait for the rest.
+        if let context, replies.readyBytes >= ClientConnection.largestWrite { sendReady(context) }
         scheduleFlush()
     }
 
@@ -292,22 +327,34 @@ final class ClientConnection: ChannelDuplexHandler {
     private func flush() {
         isFlushScheduled = false
         guard let context else { return }
-        var output = context.channel.allocator.buffer(capacity: 1_024)
-        while let (value, version) = replies.next() {
-            output.write(value, as: version)
-            guard output.readableBytes >= ClientConnection.largestWrite else { continue }
-            send(output, context)
-            output = context.channel.allocator.buffer(capacity: 1_024)
-        }
-        if output.readableBytes > 0 { send(output, context) }
+        isWaitingForTurn = false
+        sendReady(context)
         if input.readableBytes > 0 { process() }
-        if isEnding || isInputClosed, replies.isEmpty {
-            return context.close(promise: nil)
-        }
+        if isEnding || isInputClosed && !isWaitingForTurn, replies.isEmpty { return end(context) }
         if isReadWithheld, hasRoom {
             isReadWithheld = false
             context.read()
         }
+    }
+
+    /// Ends the connection when its last answers have been read.
+    private func end(_ context: ChannelHandlerContext) {
+        if unsentBytes == 0 { return context.close(promise: nil) }
+        guard !isLingering else { return }
+        isLingering = true
+        linger(context, unsentBytes)
+    }
+
+    private func linger(_ context: ChannelHandlerContext, _ before: Int) {
+        context.eventLoop.assumeIsolated().scheduleTask(in: ClientConnection.patience) {
+            guard let context = self.context else { return }
+            if self.unsentBytes == before { return context.close(promise: nil) }
+            self.linger(context, self.unsentBytes)
+        }
+    }
+
+    private func sendReady(_ context: ChannelHandlerContext) {
+        while let piece = replies.next(atMost: ClientConnection.largestWrite) { send(piece, context) }
     }
 
     private func send(_ output: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -318,12 +365,14 @@ final class ClientConnection: ChannelDuplexHandler {
                 "client closed: its answers are not read",
                 metadata: ["client": "\(session.id)", "bytes": "\(unsentBytes)"]
             )
+            release()
             return context.close(promise: nil)
         }
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { _ in
             self.unsentBytes -= size
             self.noteHeld()
+            if self.isLingering, self.unsentBytes == 0 { self.context?.close(promise: nil) }
         }
         noteHeld()
         context.writeAndFlush(wrapOutboundOut(output), promise: promise)

@@ -1,13 +1,15 @@
 internal import DequeModule
+package import NIOCore
 package import Wire
 
-/// Replies of one connection: they become ready in any order and leave in the order of the commands.
+/// Replies of one connection: they become ready in any order and leave in the order of the commands. They are kept as the bytes that
+/// are sent, so that what is held is known.
 package struct ReplyQueue {
     /// Refusals are small, and keep nothing else out; but they are bounded too.
     private static let refusalsPerReply = 8
 
     private struct Slot {
-        var value: RESPValue?
+        var reply: ByteBuffer?
         /// Whether the command was refused before any work.
         var isRefusal = false
         /// The protocol version when the command arrived.
@@ -17,51 +19,82 @@ package struct ReplyQueue {
     private var slots: Deque<Slot> = []
     /// The number of the command whose reply is first.
     private var first: UInt64 = 0
-
     private var refusals = 0
+    /// Replies that may leave.
+    private var output = ByteBuffer()
+
+    /// The bytes of replies that wait behind others'.
+    package private(set) var waitingBytes = 0
 
     package init() {}
 
+    /// How many commands have no reply that may leave.
     package var count: Int { slots.count }
-    package var isEmpty: Bool { slots.isEmpty }
+    package var isEmpty: Bool { slots.isEmpty && output.readableBytes == 0 }
+    /// The bytes of replies that may leave.
+    package var readyBytes: Int { output.readableBytes }
 
     /// A place for the reply of the next command.
     package mutating func reserve(_ version: RESPVersion) -> UInt64 {
-        slots.append(Slot(value: nil, version: version))
+        slots.append(Slot(version: version))
         return first + UInt64(slots.count) - 1
     }
 
-    package mutating func set(_ value: RESPValue, at number: UInt64) {
-        guard number >= first, number - first < UInt64(slots.count) else { return }
-        slots[Int(number - first)].value = value
+    /// - Parameter version: for `HELLO`, whose own reply is in the new one.
+    package mutating func set(_ value: RESPValue, as version: RESPVersion? = nil, at number: UInt64) {
+        settle(value, as: version, at: number, isRefusal: false)
     }
 
     /// Answers a command that was refused before any work: what waits behind slow commands then does not take the place of
     /// commands that may be served.
     package mutating func refuse(_ value: RESPValue, at number: UInt64) {
+        settle(value, as: nil, at: number, isRefusal: true)
+    }
+
+    private mutating func settle(_ value: RESPValue, as version: RESPVersion?, at number: UInt64, isRefusal: Bool) {
         guard number >= first, number - first < UInt64(slots.count) else { return }
-        slots[Int(number - first)].value = value
-        slots[Int(number - first)].isRefusal = true
-        refusals += 1
+        let index = Int(number - first)
+        let version = version ?? slots[index].version
+        guard index > 0 else {
+            removeFirst()
+            output.write(value, as: version)
+            return drainReady()
+        }
+        guard slots[index].reply == nil else { return }
+        var bytes = ByteBuffer()
+        bytes.write(value, as: version)
+        waitingBytes += bytes.readableBytes
+        slots[index].reply = bytes
+        slots[index].isRefusal = isRefusal
+        if isRefusal { refusals += 1 }
     }
 
-    /// - Parameter limit: of commands that are being served, or whose replies wait behind others'.
-    package func hasRoom(limit: Int) -> Bool {
-        slots.count - refusals < limit && slots.count < limit * ReplyQueue.refusalsPerReply
+    /// What waited only for the replies in front of it may leave.
+    private mutating func drainReady() {
+        while let bytes = slots.first?.reply {
+            output.writeImmutableBuffer(bytes)
+            waitingBytes -= bytes.readableBytes
+            removeFirst()
+        }
     }
 
-    /// Changes the version of the reply in a place, for `HELLO`, whose own reply is in the new one.
-    package mutating func set(_ value: RESPValue, as version: RESPVersion, at number: UInt64) {
-        guard number >= first, number - first < UInt64(slots.count) else { return }
-        slots[Int(number - first)] = Slot(value: value, version: version)
-    }
-
-    /// The next reply that may leave.
-    package mutating func next() -> (value: RESPValue, version: RESPVersion)? {
-        guard let slot = slots.first, let value = slot.value else { return nil }
-        slots.removeFirst()
+    private mutating func removeFirst() {
+        if slots.removeFirst().isRefusal { refusals -= 1 }
         first += 1
-        if slot.isRefusal { refusals -= 1 }
-        return (value, slot.version)
+    }
+
+    /// - Parameters:
+    ///   - limit: of commands that are being served, or whose replies wait behind others'.
+    ///   - bytes: of replies that wait behind others'.
+    package func hasRoom(limit: Int, bytes: Int) -> Bool {
+        slots.count - refusals < limit && slots.count < limit * ReplyQueue.refusalsPerReply && waitingBytes < bytes
+    }
+
+    /// The next bytes that may leave, if any, so many at most.
+    package mutating func next(atMost size: Int) -> ByteBuffer? {
+        guard output.readableBytes > 0 else { return nil }
+        if output.readableBytes > size { return output.readSlice(length: size) }
+        defer { output = ByteBuffer() }
+        return output
     }
 }

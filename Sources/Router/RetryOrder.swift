@@ -1,3 +1,4 @@
+internal import DequeModule
 package import Model
 
 /// Keeps one user's commands in order while one of them is tried again: those that come later wait behind it, and go
@@ -9,11 +10,17 @@ package struct RetryOrder<Work> {
         /// The command that is tried again.
         let head: UInt64
         var waiting: [(number: UInt64, work: Work)] = []
+
+        /// Usually behind all others: the place is looked for from there.
+        mutating func keep(_ number: UInt64, _ work: Work) {
+            let before = waiting.lastIndex { $0.number < number }
+            waiting.insert((number, work), at: before.map { $0 + 1 } ?? 0)
+        }
     }
 
     private var lines: [Actor: Line] = [:]
     /// Writes without an answer, oldest first.
-    private var writes: [Actor: [UInt64]] = [:]
+    private var writes: [Actor: Deque<UInt64>] = [:]
     private var lastNumber: UInt64 = 0
 
     package init() {}
@@ -36,10 +43,8 @@ package struct RetryOrder<Work> {
 
     /// Whether the command must wait, because an older one of its actor is tried again; if so, it is kept.
     package mutating func mustWait(_ number: UInt64, for actor: Actor, _ work: Work) -> Bool {
-        guard var line = lines[actor], line.head < number else { return false }
-        let position = line.waiting.firstIndex { $0.number > number } ?? line.waiting.endIndex
-        line.waiting.insert((number, work), at: position)
-        lines[actor] = line
+        guard let head = lines[actor]?.head, head < number else { return false }
+        lines[actor]?.keep(number, work)
         return true
     }
 

@@ -1,3 +1,4 @@
+import NIOCore
 import Router
 import Testing
 import Wire
@@ -8,35 +9,57 @@ import Wire
         let numbers = (0..<3).map { _ in queue.reserve(.two) }
         queue.set(.integer(2), at: numbers[2])
         queue.refuse(.error("BUSY"), at: numbers[1])
-        var sent = left(&queue)
-        #expect(sent.isEmpty)
+        #expect(left(&queue) == nil && !queue.isEmpty)
         queue.set(.integer(0), at: numbers[0])
-        sent = left(&queue)
-        #expect(sent == [.integer(0), .error("BUSY"), .integer(2)])
+        #expect(queue.count == 0 && !queue.isEmpty)
+        #expect(left(&queue) == ":0\r\n-BUSY\r\n:2\r\n")
         #expect(queue.isEmpty)
+    }
+
+    @Test func aReplyIsInTheVersionOfItsCommandAndThatOfAHelloInTheNewOne() {
+        var queue = ReplyQueue()
+        let numbers = [queue.reserve(.two), queue.reserve(.two), queue.reserve(.three)]
+        queue.set(.null, at: numbers[2])
+        queue.set(.null, as: .three, at: numbers[1])
+        queue.set(.null, at: numbers[0])
+        #expect(left(&queue) == "$-1\r\n_\r\n_\r\n")
     }
 
     @Test func refusalsKeepNobodyOutAndAreBounded() {
         var queue = ReplyQueue()
         _ = queue.reserve(.two)
-        while queue.hasRoom(limit: 2), queue.count < 1_000 {
+        while queue.hasRoom(limit: 2, bytes: .max), queue.count < 1_000 {
             queue.refuse(.error("BUSY"), at: queue.reserve(.two))
         }
         #expect(queue.count == 16)
         queue = ReplyQueue()
         let first = queue.reserve(.two)
         queue.refuse(.error("BUSY"), at: queue.reserve(.two))
-        #expect(queue.hasRoom(limit: 2))
+        #expect(queue.hasRoom(limit: 2, bytes: .max))
         _ = queue.reserve(.two)
-        #expect(!queue.hasRoom(limit: 2))
+        #expect(!queue.hasRoom(limit: 2, bytes: .max))
         queue.set(.integer(0), at: first)
-        let sent = left(&queue)
-        #expect(sent.count == 2 && queue.hasRoom(limit: 2))
+        #expect(left(&queue) == ":0\r\n-BUSY\r\n" && queue.hasRoom(limit: 2, bytes: .max))
     }
 
-    private func left(_ queue: inout ReplyQueue) -> [RESPValue] {
-        var values: [RESPValue] = []
-        while let (value, _) = queue.next() { values.append(value) }
-        return values
+    /// A client may ask for a thousand long pages behind one command that nobody answers.
+    @Test func whatWaitsIsCountedInBytes() {
+        var queue = ReplyQueue()
+        let first = queue.reserve(.two)
+        let long = RESPValue.bulk(String(repeating: "x", count: 1_000))
+        while queue.hasRoom(limit: 100, bytes: 10_000) {
+            queue.set(long, at: queue.reserve(.two))
+        }
+        #expect(queue.count == 11 && queue.waitingBytes == 10 * 1_009 && queue.readyBytes == 0)
+        queue.set(.null, at: first)
+        #expect(queue.waitingBytes == 0 && queue.readyBytes == 10 * 1_009 + 5)
+        // It leaves in pieces.
+        #expect(queue.next(atMost: 10_000)?.readableBytes == 10_000)
+        #expect(queue.next(atMost: 10_000)?.readableBytes == 95)
+        #expect(queue.isEmpty)
+    }
+
+    private func left(_ queue: inout ReplyQueue) -> String? {
+        queue.next(atMost: .max).map { String(buffer: $0) }
     }
 }

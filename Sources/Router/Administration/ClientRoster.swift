@@ -67,17 +67,19 @@ struct ClientDescription: Sendable {
     let library: String
     let libraryVersion: String
     let deadlineMilliseconds: Int64
-    /// Bytes that have arrived and are no whole command yet.
+    /// Bytes that have arrived and are not carried out yet.
     let unreadBytes: Int
     /// Commands that are under way or whose answers wait for earlier ones.
     let pending: Int
     /// Bytes of answers that the client has not taken.
     let unsentBytes: Int
+    /// Bytes of memory, of all that.
+    let heldBytes: Int
 
     /// As Redis writes it: fields that tools look for, by the names that they have there.
     var line: String {
         "id=\(id) addr=\(address) name=\(name) age=\(ageSeconds) idle=\(idleSeconds) flags=N db=0 sub=0 psub=0 multi=-1 "
-            + "qbuf=\(unreadBytes) oll=\(pending) omem=\(unsentBytes) cmd=\(lastCommand) user=default resp=\(version) "
+            + "qbuf=\(unreadBytes) oll=\(pending) omem=\(unsentBytes) tot-mem=\(heldBytes) cmd=\(lastCommand) user=default resp=\(version) "
             + "lib-name=\(library) lib-ver=\(libraryVersion) deadline=\(deadlineMilliseconds)\n"
     }
 }

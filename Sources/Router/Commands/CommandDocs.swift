@@ -2,6 +2,11 @@ internal import Wire
 
 /// The command table as `COMMAND INFO` and `COMMAND DOCS` tell it, so that redis-cli completes and shows hints.
 enum CommandDocs {
+    /// Of all commands, described once: clients ask for this whenever they connect.
+    static let all: [String: RESPValue] = Dictionary(
+        uniqueKeysWithValues: CommandTable.shared.specs.map { ($0.name, docs($0)) }
+    )
+
     static func info(_ spec: CommandSpec) -> RESPValue {
         .array([
             .bulk(spec.name.lowercased()), .integer(Int64(spec.arity)),
@@ -10,7 +15,7 @@ enum CommandDocs {
         ])
     }
 
-    static func docs(_ spec: CommandSpec) -> RESPValue {
+    private static func docs(_ spec: CommandSpec) -> RESPValue {
         .map([
             ("summary", .bulk(spec.summary)), ("since", .bulk("0.1.0")), ("group", .bulk(spec.group.rawValue)),
             ("arguments", .array(arguments(spec.syntax))),

@@ -38,7 +38,7 @@ enum ServerCommands {
             return .reply(.array(names.map { CommandTable.shared[$0].map(CommandDocs.info) ?? .null }))
         case "DOCS":
             let chosen = names.isEmpty ? specs : names.compactMap { CommandTable.shared[$0] }
-            return .reply(.map(chosen.map { ($0.name.lowercased(), CommandDocs.docs($0)) }))
+            return .reply(.map(chosen.map { ($0.name.lowercased(), CommandDocs.all[$0.name] ?? .null) }))
         default:
             throw Refusal(.error, "unknown subcommand '\(subcommand.prefix(32))'. Try COMMAND DOCS.")
         }
