@@ -23,6 +23,8 @@ package struct CoordinatorState {
         package var patienceWithReturning: Milliseconds = 1_000
         /// Partitions that are copied at the same time.
         package var largestMoves = 4
+        /// A learner that is none the wiser after so long holds no other partition up: its primary may not reach it.
+        package var patienceWithLearners: Milliseconds = 600_000
 
         package init() {}
     }
@@ -36,6 +38,11 @@ package struct CoordinatorState {
         let patience: Milliseconds
     }
 
+    private struct Learning {
+        let nodes: [NodeID]
+        let since: Milliseconds
+    }
+
     private struct Heard {
         var at: Milliseconds
         var health: NodeHealth
@@ -44,6 +51,7 @@ package struct CoordinatorState {
     package private(set) var map: PartitionMap
     private let replacement: Replacement
     private var heard: [NodeID: Heard] = [:]
+    private var learning: [PartitionID: Learning] = [:]
     /// Since when this coordinator has looked for lost replicas.
     private var watchingSince: Milliseconds?
     /// Members that were left out lately, by partition and node.
@@ -271,6 +279,7 @@ package struct CoordinatorState {
             return left.isEmpty ? nil : left
         }
         let living = Set(alive.map(\.id))
+        noteLearning(now: now)
         let short = map.configurations.indices.filter {
             map.configurations[$0].replicas.count { living.contains($0) } < min(map.replicationFactor, alive.count)
         }
@@ -279,20 +288,31 @@ package struct CoordinatorState {
             shortSince[partition] = now
         }
         takeBack(short, living, now: now)
-        assignLearners(to: short.filter { now >= (shortSince[$0] ?? now) + replacement.patience }, alive)
+        assignLearners(to: short.filter { now >= (shortSince[$0] ?? now) + replacement.patience }, alive, now: now)
         guard map.learners != before else { return [] }
         map.version += 1
         return [.store(map)]
     }
 
-    /// Learners of partitions that nobody leads wait, and hold nobody else up.
-    private func movesUnderWay(_ living: Set<NodeID>) -> Int {
-        map.learners.keys.count { map.primary(of: $0).map(living.contains) ?? false }
+    /// Since when partitions have the learners that they have.
+    private mutating func noteLearning(now: Milliseconds) {
+        learning = map.learners.reduce(into: [:]) { result, element in
+            let known = learning[element.key]
+            result[element.key] = known?.nodes == element.value ? known : Learning(nodes: element.value, since: now)
+        }
+    }
+
+    /// Learners of partitions that nobody leads wait, and hold nobody else up; nor do those that have had their time.
+    private func movesUnderWay(_ living: Set<NodeID>, now: Milliseconds) -> Int {
+        map.learners.keys.count { partition in
+            let isOld = learning[partition].map { now >= $0.since + replacement.patienceWithLearners } ?? false
+            return !isOld && (map.primary(of: partition).map(living.contains) ?? false)
+        }
     }
 
     /// Nodes that were members lately, and are back, become learners soon.
     private mutating func takeBack(_ partitions: [Int], _ living: Set<NodeID>, now: Milliseconds) {
-        for partition in partitions where movesUnderWay(living) < replacement.largestMoves {
+        for partition in partitions where movesUnderWay(living, now: now) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let returned = (left[partition] ?? [:]).filter { node, left in
                 living.contains(node) && now >= left.at + left.patience
@@ -305,7 +325,7 @@ package struct CoordinatorState {
         }
     }
 
-    private mutating func assignLearners(to partitions: [Int], _ alive: [Member]) {
+    private mutating func assignLearners(to partitions: [Int], _ alive: [Member], now: Milliseconds) {
         guard !partitions.isEmpty else { return }
         let placement = Placement(
             partitionCount: map.configurations.count,
@@ -314,7 +334,7 @@ package struct CoordinatorState {
         )
         let target = placement.target(from: map.configurations.map(\.replicas))
         let living = Set(alive.map(\.id))
-        for partition in partitions where movesUnderWay(living) < replacement.largestMoves {
+        for partition in partitions where movesUnderWay(living, now: now) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let present = map.configurations[partition].replicas
             guard map.learners[id] == nil, let node = target[partition].first(where: { !present.contains($0) }) else {
@@ -372,7 +392,8 @@ package struct CoordinatorState {
         }
         guard remembered.layout != nil, remembered.clusterID != 0,
             (1...CoordinatorState.largestFactor).contains(remembered.replicationFactor),
-            remembered.configurations.allSatisfy({ isConfiguration($0) })
+            remembered.configurations.allSatisfy({ isConfiguration($0) }),
+            Set(remembered.members.map(\.id)).count == remembered.members.count
         else {
             return refuse(.invalid("this is no map of a cluster"))
         }

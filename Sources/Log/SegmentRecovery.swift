@@ -79,8 +79,10 @@ struct SegmentRecovery {
     ) throws(LogError) -> Bool {
         let bytes = try file.read(at: 0, count: BatchFormat.segmentHeaderSize)
         if bytes == BatchFormat.segmentHeader(base: base) { return true }
+        // A whole header that is not ours is one of a later version; a damaged one is neither.
         var reader = BinaryReader(bytes)
-        if let magic = try? reader.readFixed(UInt32.self), magic == BatchFormat.segmentMagic,
+        if BatchFormat.isWholeSegmentHeader(bytes), let magic = try? reader.readFixed(UInt32.self),
+            magic == BatchFormat.segmentMagic,
             let version = try? reader.readFixed(UInt32.self), version > BatchFormat.version,
             bytes.count == BatchFormat.segmentHeaderSize
         {

@@ -130,7 +130,13 @@ final class CatchUp {
                 self.sending[partition] = nil
                 self.holds[partition]?.end = .now() + CatchUp.holdAfterwards
                 self.noteEnd(result, metadata)
-                replica.handle(.snapshotEnded(for: follower, epoch: epoch))
+                guard case .failure = result else {
+                    return replica.handle(.snapshotEnded(for: follower, epoch: epoch))
+                }
+                // Whoever refuses it refuses the next one too, at once.
+                self.host.eventLoop.assumeIsolated().scheduleTask(in: CatchUp.pauseWhenFull) {
+                    replica.handle(.snapshotEnded(for: follower, epoch: epoch))
+                }
             }
         )
         sending[partition] = sender

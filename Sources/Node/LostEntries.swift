@@ -49,6 +49,11 @@ package final class LostEntries: Sendable {
         try save()
     }
 
+    /// Something of a partition is found to be lost. Durable with the next `save`.
+    package func note(_ partition: PartitionID) {
+        known.withLock { _ = $0.insert(partition) }
+    }
+
     /// Nobody counts on what was lost of a partition. Durable with the next `save`.
     package func forget(_ partition: PartitionID) {
         known.withLock { _ = $0.remove(partition) }

@@ -199,9 +199,20 @@ final class Replica {
         case .sendSnapshot(let follower, let epoch): host.sendSnapshot(of: self, to: follower, epoch: epoch)
         case .deposed: endServing()
         case .discard: host.discard(self)
+        case .noteLoss: noteLoss()
         case .forgetLoss: forgetLoss()
         case .stop(let reason): stop(.broken(reason))
         }
+    }
+
+    private func noteLoss() {
+        host.resources.lostEntries.note(partition.id)
+        host.resources.logger.critical(
+            "this replica lacks what it had acknowledged: it is filled again, and the others serve",
+            metadata: [
+                "partition": "\(partition.id)", "epoch": "\(state.configuration.epoch)",
+            ]
+        )
     }
 
     private func forgetLoss() {

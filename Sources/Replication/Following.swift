@@ -15,6 +15,8 @@ extension ReplicaState {
         guard sender == append.configuration.primary, sender != node else { return }
         adopt(append.configuration, now: now, leases: leases)
         guard sender == configuration.primary, !hasLogFailed, !hasLostEntries else { return }
+        // What is committed every member has had.
+        if configuration.secondaries.contains(node), append.committed > log.last { return noteOwnLoss() }
         if isCommittedOtherwise(append.previousIndex, append.previousEpoch) {
             return stop("entry \(append.previousIndex) is committed with another epoch than \(append.previousEpoch)")
         }

@@ -182,9 +182,15 @@ extension ReplicaState {
         let has = configuration.secondaries.contains(node) ? max(committed, follower.matched) : follower.matched
         let last = max(answer.last, has)
         guard last < follower.next else { return }
+        follower.lastHeard = now
+        guard last != follower.base else {
+            // What comes behind that is on its way, or is sent again in time.
+            leadership.followers[node] = follower
+            role = .primary(leadership)
+            return
+        }
         follower.base = last
         follower.next = last + 1
-        follower.lastHeard = now
         follower.lastSent = 0
         leadership.followers[node] = follower
         role = .primary(leadership)

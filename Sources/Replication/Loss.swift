@@ -14,6 +14,16 @@ extension ReplicaState {
         return false
     }
 
+    /// This replica lacks what it must have acknowledged, and no damage has shown that: its disk, or who put an old copy of it in place,
+    /// has taken the end of the log away. It would otherwise stay a member for ever, and might lead.
+    mutating func noteOwnLoss() {
+        hasLostEntries = true
+        proposal = nil
+        role = .stranger
+        effects.append(.noteLoss)
+        sayThatEntriesAreLost()
+    }
+
     /// Asks to be left out; where this replica is named as the primary, says that others may take the place.
     mutating func sayThatEntriesAreLost() {
         let hearers =

@@ -58,6 +58,9 @@ package struct ReplicaState {
         case deposed
         /// Nobody counts on what this replica has: let it go, and the replica with it.
         case discard
+        /// Entries that this replica has acknowledged are gone: to be noted, like those that damage has taken. Before that is durable a
+        /// run that ends finds it again.
+        case noteLoss
         /// Nobody counts any more on what this replica had acknowledged and lost: it is like any other from now on. What is noted of
         /// it may go when there is time: a run that finds the note again only asks to be left out once more.
         case forgetLoss

@@ -92,6 +92,35 @@ import Testing
         #expect(test.current.replicas.count == 3 && test.state.map.learners.isEmpty)
     }
 
+    /// A primary may not reach the learner that it is to teach: other partitions are not to wait for that.
+    @Test func learnersThatLearnNothingHoldNobodyUp() {
+        let replacement = CoordinatorState.Replacement()
+        let lost = Self.configuration(4, Self.nodes[0], Self.nodes[1])
+        let map = PartitionMap(
+            clusterID: 1,
+            version: 1,
+            replicationFactor: 3,
+            members: Self.nodes.map { Self.member($0) },
+            configurations: Array(repeating: lost, count: 8)
+        )
+        var test = self
+        test.state = CoordinatorState(map: map)
+        var now: Milliseconds = 0
+        func replaceUntil(_ end: Milliseconds, _ test: inout Self) {
+            while now <= end {
+                test.beat(Self.nodes, at: now)
+                _ = test.state.replaceLostReplicas(now: now)
+                now += 1_000
+            }
+        }
+        replaceUntil(60_000, &test)
+        #expect(test.state.map.learners.count == replacement.largestMoves)
+        replaceUntil(replacement.patienceWithLearners, &test)
+        #expect(test.state.map.learners.count == replacement.largestMoves)
+        replaceUntil(replacement.patienceWithLearners + 60_000, &test)
+        #expect(test.state.map.learners.count == 8)
+    }
+
     @Test func aMemberThatIsBackIsTakenBackSoonButLaterEachTime() {
         var test = self
         check(test.state.replaceLostReplicas(now: 0).isEmpty)

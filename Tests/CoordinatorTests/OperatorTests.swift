@@ -140,7 +140,10 @@ import Testing
         var large = Self.map(members: [Self.nodes[0]])
         large.replicationFactor = 64
         twice.replicationFactor = 3
-        for wrong in [PartitionMap(), Self.map(members: []), twice, large] {
+        // Two entries for one node: whoever looked it up later would not know which.
+        var repeated = Self.map(members: Array(Self.nodes[0..<3]))
+        repeated.members.append(repeated.members[0])
+        for wrong in [PartitionMap(), Self.map(members: []), twice, large, repeated] {
             guard case .answer(.refused) = state.handle(.restore(wrong), now: 0, random: 1).first else {
                 Issue.record("\(wrong) was taken for a map")
                 return

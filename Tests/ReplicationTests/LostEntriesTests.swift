@@ -66,6 +66,44 @@ import Testing
         #expect(effects.contains { if case .persist = $0 { true } else { false } }, "it is a learner like any other")
     }
 
+    /// Nothing was noted beside the log: a disk, or an old copy put in its place, has taken its end away.
+    @Test func aMemberThatLacksWhatIsCommittedFindsThatItHasLostIt() {
+        var test = self
+        test.replica = ReplicaState(
+            node: Self.own,
+            partition: PartitionID(0),
+            settings: ReplicationSettings(replicationFactor: 3),
+            log: EpochTable(startingBehind: 5, epoch: 2),
+            committed: 5
+        )
+        func told(_ configuration: PartitionMap.Configuration, committed: LogIndex) -> ReplicaState.Event {
+            let append = ReplicaMessage.Append(
+                configuration: configuration,
+                previousIndex: 8,
+                previousEpoch: 2,
+                committed: committed,
+                entries: []
+            )
+            return .received(.append(append), from: Self.primary)
+        }
+        let first = Self.configuration(3, Self.primary, Self.own, Self.third)
+        test.tell(.configured(first))
+        #expect(test.tell(told(first, committed: 5)) == [.send(.mismatch(.init(epoch: 3, last: 5)), to: Self.primary)])
+        #expect(test.tell(told(first, committed: 6)) == [.noteLoss, .send(.lost(epoch: 3), to: Self.primary)])
+        #expect(test.replica.hasLostEntries)
+        #expect(test.tell(told(first, committed: 6)).isEmpty)
+        #expect(
+            !test.tell(.tick, at: Self.now * 100).contains { if case .claim = $0 { true } else { false } },
+            "it never takes the primary's place"
+        )
+        // A learner may lack anything.
+        let without = Self.configuration(4, Self.primary, Self.third)
+        #expect(test.tell(.configured(without)).contains(.forgetLoss))
+        #expect(
+            test.tell(told(without, committed: 6)) == [.send(.mismatch(.init(epoch: 4, last: 5)), to: Self.primary)]
+        )
+    }
+
     @Test func whoIsNamedAsPrimaryLeavesThePlaceToOthers() {
         var test = self
         let first = Self.configuration(3, Self.own, Self.second, Self.third)

@@ -89,8 +89,9 @@ import Testing
         )
         _ = test.tell(.configured(Self.configuration(1, Self.primary, Self.second, Self.third)))
         _ = test.tell(.configured(Self.configuration(2, Self.primary, Self.second, Self.third)))
-        let effects = test.hear(.mismatch(.init(epoch: 2, last: 3)), from: Self.second)
-        let previous = effects.map { effect -> LogIndex? in
+        #expect(test.hear(.mismatch(.init(epoch: 2, last: 3)), from: Self.second).isEmpty, "not again and again")
+        let effects = test.tell(.tick, at: Self.now + ReplicationTimes.standard.retry)
+        let previous = effects.compactMap { effect -> LogIndex? in
             guard case .send(.append(let append), to: Self.second) = effect else { return nil }
             return append.previousIndex
         }

@@ -361,6 +361,7 @@ final class SimulatedNode {
             sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
         case .discard: discard(partition)
+        case .noteLoss: disk.lost.insert(partition)
         case .forgetLoss: disk.lost.remove(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
         }

@@ -33,6 +33,14 @@ package enum BatchFormat {
         return writer.bytes
     }
 
+    /// Whether a segment's header is as it was written, by whatever version.
+    static func isWholeSegmentHeader(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count == segmentHeaderSize else { return false }
+        let size = segmentHeaderSize - MemoryLayout<UInt32>.size
+        var reader = BinaryReader(Array(bytes[size...]))
+        return (try? reader.readFixed(UInt32.self)) == checksum(Array(bytes[..<size]))
+    }
+
     package static func batch(_ records: [LogRecord], offset: UInt64, syncedThrough: UInt64) -> [UInt8] {
         let bodyLength = records.reduce(0) { $0 + recordHeaderSize + $1.payload.count }
         var writer = BinaryWriter(reservingCapacity: batchHeaderSize + bodyLength)
