@@ -36,8 +36,39 @@ package final class RedisService: TimelineService {
         var added: Set<UInt64> = []
         var lastID: UInt64 = 0
         var scriptDigest = ""
+        /// Followers of users with ids far above the others', whom workloads add.
+        var followersOfOthers: [Int: [Int32]] = [:]
         /// How many of each author's followers, the first ones, are the graph's.
         var graphFollowers: [Int] = []
+
+        func add(_ user: Int) {
+            if user > followers.count + 4_096 {
+                followersOfOthers[user] = []
+                return
+            }
+            while followers.count <= user {
+                appends.append(RedisService.append(to: followers.count))
+                followers.append([])
+            }
+        }
+
+        func isKnown(_ user: Int) -> Bool { user < followers.count || followersOfOthers[user] != nil }
+
+        func followers(of author: Int) -> [Int32] {
+            author < followers.count ? followers[author] : followersOfOthers[author] ?? []
+        }
+
+        func add(follower: Int, of author: Int) {
+            if author < followers.count {
+                followers[author].append(Int32(follower))
+            } else {
+                followersOfOthers[author]?.append(Int32(follower))
+            }
+        }
+
+        func append(to reader: Int) -> [UInt8] {
+            reader < appends.count ? appends[reader] : RedisService.append(to: reader)
+        }
 
         func isInGraph(_ follower: Int, _ author: Int) -> Bool {
             guard author < graphFollowers.count else { return false }
@@ -116,31 +147,27 @@ package final class RedisService: TimelineService {
         return #followers
         """
 
-    private static func append(to user: Int) -> [UInt8] {
+    fileprivate static func append(to user: Int) -> [UInt8] {
         let key = "h:\(user)"
         return Array("*3\r\n$5\r\nRPUSH\r\n$\(key.utf8.count)\r\n\(key)\r\n".utf8)
     }
 
     private func create(_ user: Int, _ connection: Connection, _ completion: @escaping Completion) {
-        let state = state.value
-        while state.followers.count <= user {
-            state.appends.append(RedisService.append(to: state.followers.count))
-            state.followers.append([])
-        }
+        state.value.add(user)
         if push == .script { connection.send(["RPUSH", "f:\(user)", String(user)]) { _ in } }
         connection.send(["HSET", "user:\(user)", "name", "u\(user)"]) { completion(RedisService.done($0)) }
     }
 
     private func follow(_ follower: Int, _ author: Int, _ connection: Connection, _ completion: @escaping Completion) {
         let state = state.value
-        guard author < state.followers.count else { return completion(.failure(.refused("no user \(author)"))) }
+        guard state.isKnown(author) else { return completion(.failure(.refused("no user \(author)"))) }
         // The graph's own edges are sorted; what workloads add is looked up.
         let isNew = state.added.insert(UInt64(follower) << 32 | UInt64(author)).inserted
         guard isNew, !state.isInGraph(follower, author) else {
             connection.send(["PING"]) { completion(RedisService.done($0)) }
             return
         }
-        state.followers[author].append(Int32(follower))
+        state.add(follower: follower, of: author)
         connection.send(["RPUSH", "f:\(author)", String(follower)]) { completion(RedisService.done($0)) }
     }
 
@@ -149,7 +176,7 @@ package final class RedisService: TimelineService {
         state.lastID += 1
         let id = String(state.lastID)
         let own = [["SET", "t:\(id)", text], ["RPUSH", "u:\(author)", id]]
-        let targets = push == .client ? state.followers[author] : []
+        let targets = push == .client ? state.followers(of: author) : []
         var left = own.count + 1 + targets.count
         let number = state.lastID
         var problem: ClientError?
@@ -177,7 +204,7 @@ package final class RedisService: TimelineService {
             answered(reply)
         } encode: { buffer in
             for reader in readers {
-                buffer.writeBytes(state.appends[Int(reader)])
+                buffer.writeBytes(state.append(to: Int(reader)))
                 buffer.writeString(argument)
             }
         }

@@ -22,8 +22,8 @@ extension LogEntry: BinaryCodable {
 
     public init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
         self.init(
-            time: try reader.readVariable(),
-            mintedID: try reader.readVariable(),
+            time: try reader.readOrdinal(),
+            mintedID: try reader.readOrdinal(),
             command: try reader.read()
         )
     }

@@ -43,7 +43,8 @@ extension Partition {
             let key = keys.of(.following, command.follower.rawValue, followed.author.rawValue)
             let isThere = following > 0 ? try transaction.contains(key) : false
             guard !isThere else { continue }
-            let now = current.time - Microseconds(command.authors.count - 1 - offset)
+            let before = Microseconds(command.authors.count - 1 - offset)
+            let now = current.time - min(current.time, before)
             fresh.append(FreshEdge(followed, time: min(followed.since ?? now, now)))
         }
         return fresh

@@ -120,7 +120,10 @@ struct BenchCommand: AsyncParsableCommand {
         let chosen = workloads.isEmpty ? Workload.standard : workloads
         for workload in chosen {
             for round in 1...rounds {
-                for bench in benches {
+                // Each of them is first now and then, and none works beside what another has left to do.
+                let first = (round - 1) % benches.count
+                for bench in Array(benches[first...]) + Array(benches[..<first]) {
+                    await IdleMachine.wait()
                     let report = try await run(workload, bench, round)
                     comparison.add(report)
                     let fault = report.faults.first.map { "; VOID: \($0)" } ?? ""
