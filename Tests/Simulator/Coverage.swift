@@ -69,9 +69,7 @@ package struct Coverage: Sendable {
         case .sendSnapshot: note(.snapshotSent)
         case .deposed: note(.deposed)
         case .forgetLoss: note(.lossForgotten)
-        // A disk that loses what it has synced and says nothing is not among the faults of random histories.
-        case .noteLoss: break
-        case .send, .learn, .askForMap, .stop, .discard: break
+        case .send, .learn, .askForMap, .stop, .discard, .noteLoss: break
         }
     }
 

@@ -361,7 +361,8 @@ final class SimulatedNode {
             sendSnapshot(to: follower, epoch, of: partition)
         case .deposed: forget(partition)
         case .discard: discard(partition)
-        case .noteLoss: disk.lost.insert(partition)
+        // No disk here forgets what it has synced and says nothing: whoever lacks something has acknowledged what it had not.
+        case .noteLoss: simulation.fail("\(id) partition \(partition) lacks what all members have acknowledged")
         case .forgetLoss: disk.lost.remove(partition)
         case .stop(let reason): simulation.fail("\(id) partition \(partition) stopped: \(reason)")
         }
