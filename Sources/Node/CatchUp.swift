@@ -24,6 +24,9 @@ final class CatchUp {
     /// A snapshot of which no page has come for so long is given up.
     private static let patience = TimeAmount.minutes(2)
     private static let pauseWhenFull = TimeAmount.milliseconds(500)
+    private static let pauseWhenUnreadable = TimeAmount.milliseconds(500)
+    /// A disk that does not give entries back for so long, which a member lacks, keeps it as long as damage would.
+    private static let patienceWithDisk = TimeAmount.seconds(5)
 
     private unowned let host: PartitionHost
     private let resources: NodeResources
@@ -32,6 +35,8 @@ final class CatchUp {
     /// What followers need of the log behind their snapshots, and until when it is kept for them.
     private var holds: [PartitionID: (index: LogIndex, end: NIODeadline)] = [:]
     private var receiving: [PartitionID: SnapshotReceiver] = [:]
+    /// Since when a partition's entries cannot be read back, and when that was tried last.
+    private var unreadable: [PartitionID: (since: NIODeadline, last: NIODeadline)] = [:]
 
     init(host: PartitionHost, resources: NodeResources, links: NodeLinks) {
         self.host = host
@@ -85,6 +90,7 @@ final class CatchUp {
             var entries: [ReplicatedEntry] = []
             switch result {
             case .success(let records):
+                self.unreadable[partition] = nil
                 entries = records.map { ReplicatedEntry(epoch: $0.epoch, index: $0.index, payload: $0.payload) }
             case .failure(let error as LogError)
             where error.isDamage && replica.state.isAwaited(first, by: follower, epoch: epoch):
@@ -92,14 +98,39 @@ final class CatchUp {
                     .damaged("entry \(first), which node \(follower) lacks, cannot be read back: \(error)")
                 )
             case .failure(let error):
-                // A segment may have been removed meanwhile.
-                self.resources.logger.warning(
-                    "entries cannot be read back; learners are sent a snapshot",
-                    metadata: ["partition": "\(partition)", "error": "\(error)"]
-                )
+                let isAwaited = replica.state.isAwaited(first, by: follower, epoch: epoch)
+                return self.retry(replica, isAwaited: isAwaited, after: error) {
+                    replica.handle(.read([], previousEpoch: previous, for: follower, epoch: epoch))
+                }
             }
             replica.handle(.read(entries, previousEpoch: previous, for: follower, epoch: epoch))
         }
+    }
+
+    /// Tries again after a pause; stops the partition, so that another replica leads, where a member waits for what the disk does not
+    /// give back.
+    private func retry(
+        _ replica: Replica,
+        isAwaited: Bool,
+        after error: any Error,
+        _ again: @escaping () -> Void
+    ) {
+        let partition = replica.partition.id
+        let now = NIODeadline.now()
+        let since = unreadable[partition].flatMap { $0.last + CatchUp.patienceWithDisk > now ? $0.since : nil }
+        unreadable[partition] = (since ?? now, now)
+        if since == nil {
+            // A segment may have been removed meanwhile.
+            resources.logger.warning(
+                "entries cannot be read back; learners are sent a snapshot",
+                metadata: ["partition": "\(partition)", "error": "\(error)"]
+            )
+        }
+        if isAwaited, let since, now - since > CatchUp.patienceWithDisk {
+            unreadable[partition] = nil
+            return replica.stop(.damaged("entries that a member lacks cannot be read back: \(error)"))
+        }
+        host.eventLoop.assumeIsolated().scheduleTask(in: CatchUp.pauseWhenUnreadable) { again() }
     }
 
     func sendSnapshot(of replica: Replica, to follower: NodeID, epoch: UInt64) {

@@ -110,7 +110,7 @@ class Cluster:
         with log.open("w") as output:
             process = subprocess.Popen(
                 [ROOT / ".build" / "release" / "rookery-node", "--config", self.directory / f"{name}.conf"],
-                stderr=output)
+                stderr=output, env=self.environment)
         try:
             yield log.read_text
         finally:
@@ -165,7 +165,7 @@ class Cluster:
 class Faults:
     """What is wrong with the machine that a cluster runs on, at the moment: see faults.c."""
 
-    _fields = ("clock_seconds", "sync_milliseconds", "sync_fails", "store_full", "free_megabytes")
+    _fields = ("clock_seconds", "sync_milliseconds", "sync_fails", "store_full", "free_megabytes", "unreadable_node")
 
     def __init__(self, library, file):
         self._file = file
@@ -176,7 +176,7 @@ class Faults:
         """These, and no others."""
         assert set(faults) <= set(self._fields)
         with open(self._file, "r+b" if self._file.exists() else "w+b") as file:
-            file.write(struct.pack("5q", *(int(faults.get(name, 0)) for name in self._fields)))
+            file.write(struct.pack("6q", *(int(faults.get(name, 0)) for name in self._fields)))
 
 
 @pytest.fixture(scope="session")

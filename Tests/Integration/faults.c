@@ -21,6 +21,7 @@ struct faults {
     int64_t sync_fails;        // whether it fails
     int64_t store_full;        // whether the store can make no file
     int64_t free_megabytes;    // what a file system says that it has left; 0 for the truth
+    int64_t unreadable_node;   // the number of the node whose log cannot be read
 };
 
 static volatile struct faults none;
@@ -36,14 +37,33 @@ static volatile struct faults *current(void) {
     return shared;
 }
 
-static int is_log(int file) {
+static int is_in(int file, const char *directory) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    return strstr(path, "/log/") != NULL;
+    return strstr(path, directory) != NULL;
 }
+
+static int is_log(int file) { return is_in(file, "/log/"); }
+
+#define READ(name)                                                                                                     \
+    ssize_t name(int file, void *buffer, size_t size, off_t offset) {                                                  \
+        static ssize_t (*next)(int, void *, size_t, off_t);                                                            \
+        if (!next) next = dlsym(RTLD_NEXT, #name);                                                                     \
+        char directory[32];                                                                                            \
+        int64_t node = current()->unreadable_node;                                                                     \
+        snprintf(directory, sizeof directory, "/node%lld/log/", (long long)node);                                      \
+        if (node && is_in(file, directory)) {                                                                          \
+            errno = EIO;                                                                                               \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+        return next(file, buffer, size, offset);                                                                       \
+    }
+
+READ(pread)
+READ(pread64)
 
 int fdatasync(int file) {
     static int (*next)(int);

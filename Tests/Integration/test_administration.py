@@ -25,7 +25,9 @@ def test_client_list(shared, protocol):
     assert set(described(one, client_id=[theirs])) == {theirs}
     assert set(described(one, _type="normal")) >= {own, theirs}
     assert int(one.client_info()["id"]) == own
-    assert "Unknown client type 'replica'" in error_of(one, "CLIENT", "LIST", "TYPE", "replica")
+    assert not described(one, _type="replica") and not described(one, _type="pubsub")
+    assert "Unknown client type 'nobody'" in error_of(one, "CLIENT", "LIST", "TYPE", "nobody")
+    assert int(found[own]["tot-mem"]) >= 0
     assert "is not a number" in error_of(one, "CLIENT", "LIST", "ID", "x")
     other.close()
     eventually(lambda: theirs not in described(one))
@@ -104,6 +106,7 @@ def test_info(shared, users):
     eventually(lambda: client.info("cpu")["used_cpu_user"] + client.info("cpu")["used_cpu_sys"] > 0)
     assert plain["errorstat_ERR"]["count"] >= 2 and plain["errorstat_NOTFOUND"]["count"] >= 1
     assert "cmdstat_tweet.post" not in plain
+    assert client.client_id() > 0 and client.info("commandstats")["cmdstat_client"]["calls"] >= 1
     everything = client.info("everything")
     posts = everything["cmdstat_tweet.post"]
     assert posts["calls"] >= 2 and posts["rejected_calls"] >= 1 and posts["failed_calls"] >= 1

@@ -53,6 +53,38 @@ def test_a_client_that_closes_its_side_is_still_answered(shared, users):
     assert text.count(b"$19\r\n") == 2_000 and text.endswith(b"+PONG\r\n")
 
 
+@pytest.mark.parametrize("ending", ["half-closed", "quit", "not our protocol"])
+def test_the_last_answers_are_all_sent_to_a_client_that_reads_late(shared, users, ending):
+    (a,) = users(1)
+    client = shared.client()
+    for number in range(200):
+        client.execute_command("TWEET.POST", a, f"{number} " + "x" * 270)
+    command = b"TIMELINE.USER %d COUNT 200\r\n" % a
+    with socket.create_connection(("127.0.0.1", shared.port)) as connection:
+        connection.sendall(command + b"PING\r\n")
+        page = b""
+        while not page.endswith(b"+PONG\r\n"):
+            page += connection.recv(65_536)
+        page = len(page) - len(b"+PONG\r\n")
+    with socket.create_connection(("127.0.0.1", shared.port)) as connection:
+        # Far more than the sockets hold, and asked for before anything is read.
+        connection.sendall(command * 300)
+        last = {"quit": b"QUIT\r\n", "not our protocol": b"*1\r\nx\r\n"}.get(ending, b"")
+        connection.sendall(last)
+        if ending == "half-closed":
+            connection.shutdown(socket.SHUT_WR)
+        eventually(lambda: any(int(one["omem"]) > 1 << 20 and int(one["tot-mem"]) > 1 << 20 for one in client.client_list()))
+        received, tail = 0, b""
+        while more := connection.recv(1 << 20):
+            received += len(more)
+            tail = (tail + more)[-200:]
+    expected = {"quit": b"+OK\r\n", "half-closed": b""}.get(ending)
+    if expected is None:
+        assert b"-ERR Protocol error" in tail
+    else:
+        assert received == 300 * page + len(expected) and tail.endswith(expected)
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_redis_py(shared, users, protocol):
     a, b = users(2)
@@ -248,6 +280,8 @@ def test_authentication(own):
     assert lines[0].startswith(b"-NOAUTH ") and lines[1].startswith(b"-WRONGPASS ") and lines[2:4] == [b"+OK", b"+PONG"]
     for protocol in (2, 3):
         assert cluster.client(password="sesame", protocol=protocol).ping()
+    info = cluster.client(password="sesame").info("everything")
+    assert info["errorstat_WRONGPASS"]["count"] >= 2 and info["cmdstat_auth"]["failed_calls"] >= 2
 
 
 def test_admin_ports(shared):

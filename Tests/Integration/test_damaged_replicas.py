@@ -63,8 +63,9 @@ def test_the_odd_replica_is_rebuilt(own, role):
     assert "snapshot" in cluster.log(leader)
 
 
-def test_a_primary_that_cannot_read_its_log_for_a_member_is_replaced(own):
-    cluster, client, users, before = filled(own(nodes=3, replicas=2, partitions=1), 12, tweets=200)
+@pytest.mark.parametrize("wrong", ["other bytes", "no bytes"])
+def test_a_primary_that_cannot_read_its_log_for_a_member_is_replaced(own, faults, wrong):
+    cluster, client, users, before = filled(own(nodes=3, replicas=2, partitions=1, faults=faults), 12, tweets=200)
     listed = client.execute_command("CLUSTER.PARTITIONS")[0]
     primary, secondary = cluster.primaries()[0], listed[listed.index("secondaries") + 1][0]
     with posting(cluster, users) as replies:
@@ -72,19 +73,15 @@ def test_a_primary_that_cannot_read_its_log_for_a_member_is_replaced(own):
         # Its last entries are not noted as committed, so that it has to send them again.
         cluster.kill(primary, secondary)
     acknowledged = [reply for reply in replies if isinstance(reply, str)]
-    segment = sorted((cluster.directory / primary / "log").iterdir())[-1]
-    size = segment.stat().st_size
     with cluster.running(primary) as output:
         # Only behind the look that a start takes at all of it.
         eventually(lambda: "log open" in output(), 30)
-        with segment.open("r+b") as file:
-            for offset in range(max(64, size - 2_000), size, 50):
-                file.seek(offset)
-                byte = file.read(1)
-                file.seek(offset)
-                file.write(bytes([byte[0] ^ 0xFF]))
+        if wrong == "other bytes":
+            spoil_end_of_log(cluster.directory / primary)
+        else:
+            faults.set(unreadable_node=primary.removeprefix("node"))
         cluster.start(secondary)
-        eventually(lambda: "cannot be read back" in output(), 60)
+        eventually(lambda: "cannot be read back:" in output(), 15)
 
         def posted():
             with contextlib.suppress(redis.RedisError):
@@ -94,10 +91,22 @@ def test_a_primary_that_cannot_read_its_log_for_a_member_is_replaced(own):
         after = settled(cluster, client, users)
     seen = {tweet for user in users for tweet in after[user][3]}
     assert set(acknowledged) <= seen and all(set(before[user][3]) <= seen for user in users)
-    # It is set aside at the next start, and the node is filled again.
+    faults.set()
+    # What is damaged is set aside at the next start, and the node is filled again.
     cluster.start(primary)
     cluster.await_whole()
     assert_seen(client, users, after)
+
+
+def spoil_end_of_log(directory):
+    segment = sorted((directory / "log").iterdir())[-1]
+    size = segment.stat().st_size
+    with segment.open("r+b") as file:
+        for offset in range(max(64, size - 2_000), size, 50):
+            file.seek(offset)
+            byte = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte[0] ^ 0xFF]))
 
 
 def test_only_partitions_that_may_lack_something_are_filled_again(own):

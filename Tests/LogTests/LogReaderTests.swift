@@ -73,13 +73,23 @@ import Testing
             var entries = kept[partition] ?? []
             entries.removeLast(min(entries.count, Int.random(in: 0..<8, using: &random)))
             if Int.random(in: 0..<15, using: &random) == 0 {
-                try writer.append([.forgotten(partition)])
+                try writer.append([Bool.random(using: &random) ? .forgotten(partition) : .removed(partition)])
                 entries = []
             }
+            // One at a time, or in batches with other partitions' entries.
+            var batch: [LogRecord] = []
             for _ in 0..<Int.random(in: 1..<20, using: &random) {
                 entries.append(Self.entry(epoch, LogIndex(entries.count + 1), of: partition))
-                try writer.append([entries[entries.count - 1], .committed(partition, upTo: 0)])
+                let other = PartitionID(UInt16(Int.random(in: 3..<6, using: &random)))
+                kept[other, default: []].append(Self.entry(1, LogIndex((kept[other]?.count ?? 0) + 1), of: other))
+                batch += [entries[entries.count - 1], .committed(partition, upTo: 0), kept[other]?.last].compactMap(
+                    \.self
+                )
+                guard Bool.random(using: &random) else { continue }
+                try writer.append(batch)
+                batch = []
             }
+            try writer.append(batch)
             kept[partition] = entries
             if Int.random(in: 0..<10, using: &random) == 0 {
                 try writer.sync()

@@ -197,6 +197,44 @@ import Wire
         #expect(reasons.count == 2, "the first request after a rest connects, the others fail")
     }
 
+    /// 64 MiB, or 131,072 requests.
+    @Test(arguments: [(size: 1 << 20, count: 100, largest: 64), (size: 1, count: 140_000, largest: 131_072)])
+    func moreThanMayWaitForAPeerIsRefusedAtOnce(_ load: (size: Int, count: Int, largest: Int)) async throws {
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: false)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = try await Self.client(silent.localAddress?.port ?? 0)
+        let busy = try await client.eventLoop.submit {
+            let busy = Mutex(0)
+            let all = client.eventLoop.makePromise(of: Int.self)
+            for _ in 0..<load.count {
+                client.value.request([UInt8](repeating: 1, count: load.size), deadline: .now() + .minutes(5)) {
+                    result in
+                    if result == .failure(.busy) { busy.withLock { $0 += 1 } }
+                }
+            }
+            // Refused a turn of the loop later.
+            client.eventLoop.execute { client.eventLoop.execute { all.succeed(busy.withLock { $0 }) } }
+            return all.futureResult
+        }.get().get()
+        #expect((load.count - load.largest..<load.count - load.largest * 9 / 10).contains(busy))
+        try await silent.close()
+    }
+
+    /// Whoever connects and says nothing holds nothing for long.
+    @Test func whoDoesNotGreetIsRefused() async throws {
+        let server = try await Self.serve { _, responder in responder.respond([]) }
+        let peer = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: server.localAddress?.port ?? 0).get()
+        // A deadline of the test's own, far behind the server's.
+        let guardian = peer.eventLoop.scheduleTask(in: .seconds(60)) { peer.close(promise: nil) }
+        let began = ContinuousClock.now
+        try await peer.closeFuture.get()
+        guardian.cancel()
+        #expect(ContinuousClock.now - began < .seconds(60))
+        try await server.close()
+    }
+
     @Test func whatWaitsForAConnectionCanBeGivenUp() async throws {
         let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()

@@ -47,9 +47,11 @@ struct ClientFilter: Sendable {
     /// Whom the command leaves out: the one that gave it.
     var skipped: UInt64?
     var leastAgeSeconds: Int?
+    /// Where it names clients of a kind that there is not here.
+    var matchesNobody = false
 
     func matches(_ client: ClientDescription) -> Bool {
-        (ids?.contains(client.id) ?? true) && (address.map { $0 == client.address } ?? true)
+        !matchesNobody && (ids?.contains(client.id) ?? true) && (address.map { $0 == client.address } ?? true)
             && (user.map { $0 == "default" } ?? true) && client.id != skipped
             && (leastAgeSeconds.map { client.ageSeconds >= $0 } ?? true)
     }

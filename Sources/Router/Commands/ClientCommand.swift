@@ -79,7 +79,7 @@ enum ClientCommand {
         var filter = ClientFilter()
         while arguments.remaining > 0 {
             switch String(decoding: try arguments.next(), as: UTF8.self).uppercased() {
-            case "TYPE": try onlyNormal(&arguments)
+            case "TYPE": try readType(&arguments, into: &filter)
             case "ID":
                 var ids: Set<UInt64> = []
                 repeat {
@@ -97,10 +97,13 @@ enum ClientCommand {
         }
     }
 
-    private static func onlyNormal(_ arguments: inout Arguments) throws(Refusal) {
+    /// All clients are normal: of the other types that Redis has there are none here.
+    private static func readType(_ arguments: inout Arguments, into filter: inout ClientFilter) throws(Refusal) {
         let type = String(decoding: try arguments.next(), as: UTF8.self)
-        guard type.uppercased() == "NORMAL" else {
-            throw Refusal(.error, "Unknown client type '\(type.prefix(32))': all are normal")
+        switch type.uppercased() {
+        case "NORMAL": break
+        case "MASTER", "REPLICA", "SLAVE", "PUBSUB": filter.matchesNobody = true
+        default: throw Refusal(.error, "Unknown client type '\(type.prefix(32))'")
         }
     }
 
@@ -121,7 +124,7 @@ enum ClientCommand {
             case "ID": filter.ids = [UInt64(try arguments.integer("client-id", in: 1...Int.max))]
             case "ADDR": filter.address = try arguments.text("address")
             case "USER": filter.user = try arguments.text("user")
-            case "TYPE": try onlyNormal(&arguments)
+            case "TYPE": try readType(&arguments, into: &filter)
             case "MAXAGE": filter.leastAgeSeconds = try arguments.integer("maxage", in: 1...Int.max)
             case "SKIPME":
                 switch String(decoding: try arguments.next(), as: UTF8.self).uppercased() {
