@@ -7,7 +7,8 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled, discarded
-    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission, lateClaim,
+    case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission,
+        forgottenAdmission, lateClaim,
         readElsewhere
     case mapRelayed
     case sessionOpened, sessionLearnt, leaseGiven, leaseRefused, beaconTooLate, leaseOver, promisesAwaited,

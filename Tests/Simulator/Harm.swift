@@ -45,7 +45,9 @@ package enum Harm: CaseIterable, Sendable {
         guard simulation.isHarmful, simulation.random.one(in: 3), let learner = next.secondaries.last,
             let node = simulation.nodes[primary]
         else { return }
-        if simulation.random.one(in: 2) {
+        if next.replicas.count > simulation.settings.replicationFactor, simulation.random.one(in: 2) {
+            Harm.forgetLearner(learner, askedFor: next, of: partition, by: node, in: simulation)
+        } else if simulation.random.one(in: 2) {
             Harm.hideAdmission(of: learner, from: primary, in: simulation)
         } else {
             simulation.coverage.note(.unansweredAdmission)
@@ -54,6 +56,28 @@ package enum Harm: CaseIterable, Sendable {
             let links: [(Address, Address)] = [(.coordinator, .node(primary)), (.node(primary), .node(learner))]
             Harm.cut(links, for: time * 3 / 2, in: simulation)
             Harm.crash(node, after: time, for: time * 2, in: simulation)
+        }
+    }
+
+    /// The primary asks for the admission again and again before the coordinator hears of it. That one forgets the learner meanwhile, who
+    /// hears that all others are there, keeps silent for as long as it has to before it lets go what it has, and is named again.
+    private static func forgetLearner(
+        _ learner: NodeID,
+        askedFor next: PartitionMap.Configuration,
+        of partition: PartitionID,
+        by primary: SimulatedNode,
+        in simulation: Simulation
+    ) {
+        guard let node = simulation.nodes[learner] else { return }
+        simulation.coverage.note(.forgottenAdmission)
+        simulation.trace { "FAULT forgotten learner \(learner) of partition \(partition)" }
+        let times = simulation.settings.times
+        let silence: UInt64 = 1_500_000
+        let end = simulation.now + silence + times.patienceWithDispensable + times.acknowledgement
+        primary.lostProposals[partition] = (next, end)
+        node.pausedUntil = max(node.pausedUntil, simulation.now + silence)
+        simulation.schedule(after: end - simulation.now) { [unowned simulation] in
+            simulation.send(.coordinator(.addLearner(partition, learner)), from: .client(0), to: .coordinator)
         }
     }
 

@@ -25,6 +25,8 @@ final class SimulatedNode {
     private(set) var run: UInt64 = 0
     private(set) var isUp = false
     var pausedUntil: UInt64 = 0
+    /// A configuration of each partition that the coordinator is asked for in vain, and until when.
+    var lostProposals: [PartitionID: (next: PartitionMap.Configuration, end: UInt64)] = [:]
     /// Until then no sync ends.
     var hungUntil: UInt64 = 0
     private var ticksOfSync = 0
@@ -370,6 +372,7 @@ final class SimulatedNode {
 
     private func propose(_ configuration: PartitionMap.Configuration, for partition: PartitionID) {
         simulation.trace { "\(self.id) proposes partition \(partition) \(configuration)" }
+        if let lost = lostProposals[partition], lost.next == configuration, simulation.now < lost.end { return }
         Harm.maybe(whileChanging: partition, in: simulation)
         membership.ask(.propose(partition, configuration))
     }
