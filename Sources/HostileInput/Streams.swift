@@ -4,16 +4,22 @@ internal import Wire
 
 /// Decoders that cut a stream: the first byte of an input says how it arrives.
 enum Streams {
+    /// With the limits that hold, and with some that short inputs reach.
     static func clientCommands(_ input: [UInt8]) throws(Finding) {
-        let whole = commandEvents(input.dropFirst(), chunk: .max)
-        let cut = commandEvents(input.dropFirst(), chunk: chunk(of: input))
-        try Finding.unless(whole == cut, "read in pieces: \(cut), at once: \(whole)")
-        for case .command(let words) in whole {
-            try Finding.unless(
-                words.count <= RESPCommandDecoder.largestArgumentCount
-                    && words.allSatisfy { $0.count <= RESPCommandDecoder.largestArgument },
-                "a command past the limits"
-            )
+        var narrow = RESPCommandDecoder.Limits()
+        (narrow.command, narrow.argumentCount, narrow.argument, narrow.line) = (100, 6, 40, 60)
+        for limits in [RESPCommandDecoder.Limits(), narrow] {
+            let whole = commandEvents(input.dropFirst(), limits, chunk: .max)
+            let cut = commandEvents(input.dropFirst(), limits, chunk: chunk(of: input))
+            try Finding.unless(whole == cut, "read in pieces: \(cut), at once: \(whole)")
+            for case .command(let words) in whole {
+                try Finding.unless(
+                    words.count <= limits.argumentCount
+                        && words.allSatisfy { $0.count <= max(limits.argument, limits.line) }
+                        && words.reduce(0) { $0 + $1.count } <= limits.command,
+                    "a command past the limits"
+                )
+            }
         }
     }
 
@@ -42,8 +48,12 @@ enum Streams {
 
     private static func chunk(of input: [UInt8]) -> Int { max(1, Int(input.first ?? 1)) }
 
-    private static func commandEvents(_ bytes: ArraySlice<UInt8>, chunk: Int) -> [RESPCommandDecoder.Event] {
-        var decoder = RESPCommandDecoder()
+    private static func commandEvents(
+        _ bytes: ArraySlice<UInt8>,
+        _ limits: RESPCommandDecoder.Limits,
+        chunk: Int
+    ) -> [RESPCommandDecoder.Event] {
+        var decoder = RESPCommandDecoder(limits: limits)
         var events: [RESPCommandDecoder.Event] = []
         var buffer = ByteBuffer()
         var rest = bytes

@@ -4,9 +4,9 @@ internal import Foundation
 /// rewritten files, vacuums.
 package enum IdleMachine {
     private static let look = Duration.milliseconds(500)
-    private static let patience = 120
-    /// The share of the processors' time that may be in use.
-    private static let quiet = 0.1
+    private static let patience = 60
+    /// The share of the processors' time that may be in use: servers that nobody asks for anything need some of it.
+    private static let quiet = 0.25
 
     /// Returns at once where the system does not tell.
     package static func wait() async {

@@ -68,6 +68,8 @@ package struct SnapshotPage: Equatable, Sendable {
     package let indexEpoch: UInt64
     /// In the order of their keys, behind those of the page before; none in the last page.
     package let records: [StoredRecord]
+    /// `SnapshotDigest` of all records up to here: what is put together from pages must be what they were cut from.
+    package let digest: UInt32
 
     package init(
         sender: NodeID,
@@ -78,7 +80,8 @@ package struct SnapshotPage: Equatable, Sendable {
         number: UInt64,
         index: LogIndex,
         indexEpoch: UInt64,
-        records: [StoredRecord]
+        records: [StoredRecord],
+        digest: UInt32
     ) {
         self.sender = sender
         self.recipient = recipient
@@ -89,6 +92,7 @@ package struct SnapshotPage: Equatable, Sendable {
         self.index = index
         self.indexEpoch = indexEpoch
         self.records = records
+        self.digest = digest
     }
 }
 
@@ -277,6 +281,7 @@ extension SnapshotPage: BinaryCodable {
         writer.writeVariable(index)
         writer.writeVariable(indexEpoch)
         writer.writeArray(records) { $0.write($1) }
+        writer.writeFixed(digest)
     }
 
     package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
@@ -291,6 +296,7 @@ extension SnapshotPage: BinaryCodable {
         records = try reader.readArray(elementSize: StoredRecord.leastSize) { reader throws(BinaryDecodingError) in
             try reader.read()
         }
+        digest = try reader.readFixed()
     }
 }
 

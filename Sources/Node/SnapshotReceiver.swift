@@ -16,6 +16,7 @@ final class SnapshotReceiver {
     private let threads: NIOThreadPool
     private var nextNumber: UInt64 = 0
     private var isWriting = false
+    private var digest = SnapshotDigest()
     /// When the newest page came.
     private(set) var lastPage = NIODeadline.now()
 
@@ -46,6 +47,13 @@ final class SnapshotReceiver {
         guard page.records.allSatisfy({ Partition.owns($0.key, partition: partition) }) else {
             return completion(.invalid("a page of a snapshot of partition \(partition) has keys of others"))
         }
+        var digest = digest
+        digest.add(page.records)
+        guard digest.value == page.digest else {
+            return completion(
+                .invalid("page \(page.number) of a snapshot of partition \(partition) does not fit those before it")
+            )
+        }
         isWriting = true
         let writer = writer
         threads.runIfActive(eventLoop: eventLoop) {
@@ -53,11 +61,12 @@ final class SnapshotReceiver {
                 try writer.put(record.key, record.value)
             }
             if page.records.isEmpty { try writer.finish() }
-        }.assumeIsolated().whenComplete { result in
+        }.assumeIsolated().whenComplete { [digest] result in
             self.isWriting = false
             switch result {
             case .success:
                 self.nextNumber += 1
+                self.digest = digest
                 completion(nil)
             case .failure(let error):
                 completion(.unavailable("a page of a snapshot cannot be written: \(error)"))

@@ -24,6 +24,7 @@ final class SnapshotSender {
     private let node: NodeID
     private let follower: NodeID
     private let stream = UInt64.random(in: 1...UInt64.max)
+    private var digest = SnapshotDigest()
     private let eventLoop: any EventLoop
     private let threads: NIOThreadPool
     private let links: NodeLinks
@@ -65,6 +66,7 @@ final class SnapshotSender {
             .assumeIsolated().whenComplete { result in
                 switch result {
                 case .success(let records):
+                    self.digest.add(records)
                     self.send(records, number, until: .now() + SnapshotSender.longestPage)
                 case .failure(let error): self.completion(.failure(.unreadable("\(error)")))
                 }
@@ -82,7 +84,8 @@ final class SnapshotSender {
             number: number,
             index: snapshot.index,
             indexEpoch: snapshot.epoch,
-            records: records
+            records: records,
+            digest: digest.value
         )
         links.ask(follower, .snapshot(page), deadline: .now() + SnapshotSender.patience) { result in
             switch result {

@@ -12,12 +12,14 @@ import Testing
     private func tweets(_ posted: [(author: Int, id: UInt64)]) -> PostedTweets {
         let tweets = PostedTweets(bench)
         for (author, id) in posted {
-            #expect(tweets.note(.posted(id), by: author) == nil)
+            #expect(tweets.note(.posted(id), by: author, "text of \(id)") == nil)
         }
         return tweets
     }
 
-    private func page(_ ids: [UInt64]) -> Outcome { .page(ids, texts: 0, next: nil) }
+    private func page(_ ids: [UInt64], texts: [String]? = nil) -> Outcome {
+        .page(ids, texts: texts ?? ids.map { "text of \($0)" }, next: nil)
+    }
 
     @Test func aHomeHoldsWhatThoseAndTheReaderPosted() {
         let tweets = tweets([(0, 10), (1, 11), (2, 12)])
@@ -33,6 +35,19 @@ import Testing
         #expect(tweets.problemOfPage(.done, of: 0) == "home of 0: not a page")
     }
 
+    @Test func textsAreThoseThatWerePosted() {
+        let tweets = tweets([(0, 10), (1, 11)])
+        #expect(
+            tweets.problemOfPage(page([11, 10, 3], texts: ["text of 11", "text of 10", "of an earlier run"]), of: 0)
+                == nil
+        )
+        #expect(
+            tweets.problemOfPage(page([11, 10], texts: ["text of 11", "text of 11"]), of: 0)
+                == "home of 0: the text of 10 is \"text of 11\""
+        )
+        #expect(tweets.problemOfPage(page([11, 10], texts: ["text of 11"]), of: 0) == "home of 0: 1 texts of 2")
+    }
+
     @Test func aFullPageNeedsNotHoldWhatIsOlder() {
         let tweets = tweets((1...60).map { (1, UInt64($0)) })
         #expect(tweets.problemOfPage(page((11...60).reversed().map { UInt64($0) }), of: 0) == nil)
@@ -46,8 +61,8 @@ import Testing
         let followed = Int(bench.graph.following[0][0])
         let other = 3 - followed
         let mix = OperationMix(bench) { _ in .createUser(0) }
-        #expect(mix.problem(of: .posted(10), to: .post(author: other, text: "")) == nil)
-        #expect(mix.problem(of: .posted(11), to: .post(author: followed, text: "")) == nil)
+        #expect(mix.problem(of: .posted(10), to: .post(author: other, text: "text of 10")) == nil)
+        #expect(mix.problem(of: .posted(11), to: .post(author: followed, text: "text of 11")) == nil)
         #expect(
             mix.tweets.problemOfPage(page([11, 10]), of: 0)
                 == "home of 0: 10 was posted by nobody who is followed, unless since an earlier run"
@@ -63,7 +78,7 @@ import Testing
         #expect(tweets.problemOfAuthored(page([12, 10, 2]), by: 0) == nil)
         #expect(tweets.problemOfAuthored(page([12, 11, 10]), by: 0) != nil)
         #expect(tweets.problemOfAuthored(page([12]), by: 0) == "tweets of 0: 10 is missing")
-        #expect(tweets.note(.done, by: 0) == "a post came to done")
+        #expect(tweets.note(.done, by: 0, "") == "a post came to done")
     }
 }
 

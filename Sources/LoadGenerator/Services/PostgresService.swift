@@ -187,7 +187,7 @@ package final class PostgresService: TimelineService {
         case .userTimeline(let author, let skip, let count):
             let parameters = [author, count, skip].map { PostgresConnection.Parameter.integer(Int64($0)) }
             connection.execute("authored", parameters) { result in
-                completion(result.map { .page(PostgresService.ids($0), texts: 0, next: nil) })
+                completion(result.map { .page(PostgresService.ids($0), texts: [], next: nil) })
             }
         }
     }
@@ -209,7 +209,7 @@ package final class PostgresService: TimelineService {
             completion(
                 result.map { rows in
                     let ids = PostgresService.ids(rows)
-                    let texts = rows.count { $0.count > 1 && $0[1] != nil }
+                    let texts = rows.compactMap { $0.count > 1 ? $0[1].map { String(buffer: $0) } : nil }
                     return .page(ids, texts: texts, next: .number(ids.first ?? since))
                 }
             )

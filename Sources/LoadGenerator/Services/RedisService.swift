@@ -225,7 +225,7 @@ package final class RedisService: TimelineService {
     ) {
         connection.send(["LRANGE", key, String(-skip - count), String(-skip - 1)]) { reply in
             completion(
-                reply.flatMap { RedisService.ids($0) }.map { .page($0.reversed(), texts: 0, next: nil) }
+                reply.flatMap { RedisService.ids($0) }.map { .page($0.reversed(), texts: [], next: nil) }
             )
         }
     }
@@ -248,7 +248,7 @@ package final class RedisService: TimelineService {
                     guard let items = value.array else { return .failure(.protocolViolation("unexpected \(value)")) }
                     let ids = stride(from: 0, to: items.count, by: 2).compactMap { items[$0].string }
                         .compactMap { UInt64($0) }
-                    let texts = stride(from: 1, to: items.count, by: 2).count { items[$0].string != nil }
+                    let texts = stride(from: 1, to: items.count, by: 2).compactMap { items[$0].string }
                     return .success(.page(ids, texts: texts, next: nil))
                 }
             )
@@ -274,7 +274,7 @@ package final class RedisService: TimelineService {
             case .failure(let error): completion(.failure(error))
             case .success(let ids) where ids.first == mark.last:
                 let next = RedisReadMark(length: mark.length - 1 + UInt64(ids.count), last: ids.last ?? mark.last)
-                completion(.success(.page(ids.dropFirst().reversed(), texts: 0, next: .number(next.packed))))
+                completion(.success(.page(ids.dropFirst().reversed(), texts: [], next: .number(next.packed))))
             case .success: self.read(reader, from: 0, after: mark.last, connection, completion)
             }
         }
@@ -297,7 +297,7 @@ package final class RedisService: TimelineService {
                 reply.flatMap { RedisService.ids($0) }
                     .map { ids in
                         let next = RedisReadMark(length: length, last: ids.last ?? last)
-                        return .page(ids.filter { $0 > last }.reversed(), texts: 0, next: .number(next.packed))
+                        return .page(ids.filter { $0 > last }.reversed(), texts: [], next: .number(next.packed))
                     }
             )
         }

@@ -107,13 +107,13 @@ package final class RookeryService: TimelineService {
     private static func page(_ items: [Reply], next: Checkpoint?) -> Result<Outcome, ClientError> {
         var ids: [UInt64] = []
         ids.reserveCapacity(items.count)
-        var texts = 0
+        var texts: [String] = []
         for item in items {
             guard let id = (item.string ?? item["id"]?.string).flatMap({ UInt64($0) }) else {
                 return .failure(unexpected(item))
             }
             ids.append(id)
-            if item["text"]?.string != nil { texts += 1 }
+            if let text = item["text"]?.string { texts.append(text) }
         }
         return .success(.page(ids, texts: texts, next: next))
     }

@@ -34,8 +34,8 @@ package enum Checkpoint: Sendable {
 package enum Outcome: Sendable {
     case done
     case posted(UInt64)
-    /// Ids newest first; how many texts came with them; where a later check goes on.
-    case page([UInt64], texts: Int, next: Checkpoint?)
+    /// Ids newest first; the texts that came with them, in their order; where a later check goes on.
+    case page([UInt64], texts: [String], next: Checkpoint?)
 
     package var ids: [UInt64]? {
         guard case .page(let ids, _, _) = self else { return nil }

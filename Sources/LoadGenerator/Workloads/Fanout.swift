@@ -15,7 +15,7 @@ extension Workbench {
         let posted = try await service.closed(count: count) { number in
             .post(author: authors[number], text: "post \(number)")
         } check: { number, outcome in
-            tweets.note(outcome, by: authors[number])
+            tweets.note(outcome, by: authors[number], "post \(number)")
         }
         report.note(posted, "posts")
         try await waitUntilVisible(tweets, to: witnesses, &report)

@@ -13,10 +13,15 @@ package enum HomeFilling: Sendable {
 }
 
 extension Workbench {
+    /// Users whose posts are remembered, to be compared with pages.
+    private static let largestRemembered = 2_000_000
+
     /// `home`: pages, readers by Zipf 0.9; ids alone and with texts.
     package func home(pages count: Int, filling: HomeFilling) async throws -> WorkloadReport {
         var report = report("home")
-        try await fillHomes(filling, &report)
+        let tweets = PostedTweets(self)
+        try await fillHomes(filling, noting: tweets, &report)
+        try await verify(tweets, &report)
         let readers = drawUsers(count, exponent: 0.9, seed: 11)
         let size = filling.pageSize
         for (name, texts, share) in [("ids", false, 1), ("texts", true, 4)] {
@@ -38,7 +43,14 @@ extension Workbench {
     }
 
     /// Posts until the homes hold what they are to, and reads them all once.
-    func fillHomes(_ filling: HomeFilling, _ report: inout WorkloadReport) async throws {
+    ///
+    /// - Parameter tweets: is told what is posted, where that is not too much to remember.
+    func fillHomes(
+        _ filling: HomeFilling,
+        noting tweets: PostedTweets? = nil,
+        _ report: inout WorkloadReport
+    ) async throws {
+        let tweets = graph.users <= Workbench.largestRemembered ? tweets : nil
         try await activate(&report)
         let sample = spread(Array(0..<graph.users), 2_000)
         for round in 0...filling.mostRounds {
@@ -53,6 +65,8 @@ extension Workbench {
             // Every author posts: whom nobody with full pages follows would else never be on a page.
             let posted = try await service.closed(count: graph.users) { number in
                 .post(author: number, text: "fill \(round) \(number)")
+            } check: { number, outcome in
+                tweets?.note(outcome, by: number, "fill \(round) \(number)")
             }
             report.note(posted, "filling")
             try await service.settle()

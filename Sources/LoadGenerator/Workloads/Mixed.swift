@@ -17,7 +17,7 @@ extension Workbench {
         let most = try await service.closed(count: Workbench.postsAtOnce) { number in
             .post(author: authors[number % authors.count], text: "post \(number)")
         } check: { number, outcome in
-            tweets.note(outcome, by: authors[number % authors.count])
+            tweets.note(outcome, by: authors[number % authors.count], "post \(number)")
         }
         report.note(most, "posts")
         try await waitUntilVisible(tweets, to: witnesses, &report)
@@ -35,7 +35,7 @@ extension Workbench {
             let part = try await service.open(rate: rate / share, seconds: seconds) { number in
                 .post(author: authors[number % authors.count], text: "post \(number)")
             } check: { number, outcome in
-                tweets.note(outcome, by: authors[number % authors.count])
+                tweets.note(outcome, by: authors[number % authors.count], "post \(number)")
             }
             report.note(part, name)
             report.add("\(name), reached", part.rate, "posts/s")

@@ -41,7 +41,7 @@ package struct OperationMix: Sendable {
     package func problem(of outcome: Outcome, to operation: Operation) -> String? {
         switch operation {
         case .createUser: return nil
-        case .post(let author, _): return tweets.note(outcome, by: author)
+        case .post(let author, let text): return tweets.note(outcome, by: author, text)
         case .follow(let follower, let author):
             bench.added.note(follower: follower, author: author)
             return nil

@@ -6,17 +6,20 @@ package final class PostedTweets: Sendable {
     private let added: AddedFollows
     /// Ids of each author, oldest first as far as they were answered in order.
     private let byAuthor: Mutex<[Int: [UInt64]]>
+    private let texts: Mutex<[UInt64: String]>
 
     package init(_ bench: Workbench) {
         graph = bench.graph
         added = bench.added
         byAuthor = Mutex([:])
+        texts = Mutex([:])
     }
 
     /// - Returns: what is wrong with the outcome of a post.
-    package func note(_ outcome: Outcome, by author: Int) -> String? {
+    package func note(_ outcome: Outcome, by author: Int, _ text: String) -> String? {
         guard case .posted(let id) = outcome else { return "a post came to \(outcome)" }
         byAuthor.withLock { $0[author, default: []].append(id) }
+        texts.withLock { $0[id] = text }
         return nil
     }
 
@@ -31,12 +34,22 @@ package final class PostedTweets: Sendable {
 
     /// What is wrong with a whole page of a reader's home: what those posted in this run whom the reader has always followed
     /// must be there, and nothing else of this run but what those posted whom the reader has followed meanwhile, which not
-    /// every service takes into the lists.
+    /// every service takes into the lists. Each must have the text that was posted.
     package func problemOfPage(_ outcome: Outcome, of reader: Int) -> String? {
         let authors = authors(of: reader)
         let expected = byAuthor.withLock { tweets in authors.flatMap { tweets[$0] ?? [] } }
         let possible = byAuthor.withLock { tweets in added.authors(of: reader).flatMap { tweets[$0] ?? [] } }
-        return problem(of: outcome, expected: expected, possible: possible).map { "home of \(reader): \($0)" }
+        let problem = problem(of: outcome, expected: expected, possible: possible) ?? problemOfTexts(outcome)
+        return problem.map { "home of \(reader): \($0)" }
+    }
+
+    private func problemOfTexts(_ outcome: Outcome) -> String? {
+        guard case .page(let ids, let found, _) = outcome else { return "not a page" }
+        guard ids.count == found.count else { return "\(found.count) texts of \(ids.count)" }
+        return texts.withLock { texts in
+            zip(ids, found).first { id, text in texts[id].map { $0 != text } ?? false }
+                .map { "the text of \($0) is \"\($1)\"" }
+        }
     }
 
     /// What is wrong with the first page of an author's own tweets.

@@ -5,14 +5,14 @@ extension Workbench {
     private static let verifiedPages = 500
     private static let verifyingPatience = Duration.seconds(30)
 
-    /// Compares some homes and authors' pages, entry by entry, with what was posted. What is still on its way has some time
+    /// Compares some homes with their texts, and authors' pages, entry by entry, with what was posted. What is still on its way has some time
     /// to come, which no figure contains.
     func verify(_ tweets: PostedTweets, _ report: inout WorkloadReport) async throws {
         let sample = spread(Array(0..<graph.users), Workbench.verifiedPages)
         let deadline = ContinuousClock.now + Workbench.verifyingPatience
         while true {
             let homes = try await service.closed(count: sample.count) { number in
-                .home(reader: sample[number], count: Workbench.verifiedPageSize, texts: false)
+                .home(reader: sample[number], count: Workbench.verifiedPageSize, texts: true)
             } check: { number, outcome in
                 tweets.problemOfPage(outcome, of: sample[number])
             }

@@ -47,7 +47,7 @@ package struct VisibilityProbe: Sendable {
                 continue
             }
             VisibilityProbe.record(clock.now - began, &result.posted)
-            _ = tweets.note(outcome, by: author)
+            _ = tweets.note(outcome, by: author, "probe")
             while true {
                 let page = try? await service.ask(
                     .home(reader: Int(reader), count: VisibilityProbe.pageSize, texts: false)

@@ -61,7 +61,7 @@ package struct Workbench: Sendable {
     static func pageProblem(_ outcome: Outcome, least: Int = 0, texts: Bool = false) -> String? {
         guard case .page(let ids, let found, _) = outcome else { return "not a page" }
         guard ids.count >= least else { return "a page of \(ids.count)" }
-        guard !texts || found == ids.count else { return "\(found) texts of \(ids.count)" }
+        guard !texts || found.count == ids.count else { return "\(found.count) texts of \(ids.count)" }
         return zip(ids, ids.dropFirst()).allSatisfy { $0 > $1 } ? nil : "a page out of order"
     }
 }

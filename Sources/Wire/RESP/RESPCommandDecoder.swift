@@ -5,13 +5,22 @@ package import NIOCore
 /// A command past the limits is read to its end and reported, so that the connection can go on; only bytes that are
 /// no command at all end it. Nothing is kept of what is skipped, whatever length it claims.
 package struct RESPCommandDecoder {
-    package static let largestCommand = 1 << 20
-    package static let largestArgumentCount = 1_024
-    package static let largestArgument = 64 << 10
+    /// What is carried out at most.
+    package struct Limits: Sendable {
+        /// Bytes of all arguments.
+        package var command = 1 << 20
+        package var argumentCount = 1_024
+        /// Bytes.
+        package var argument = 64 << 10
+        /// Bytes of a command that is a line.
+        package var line = 64 << 10
+
+        package init() {}
+    }
+
     /// As Redis: a length above these is not a command's but noise.
     private static let largestClaimedCount: Int64 = 1 << 20
     private static let largestClaimedLength: Int64 = 512 << 20
-    private static let largestLine = 64 << 10
     /// A mark, a number and its line end are never longer.
     private static let longestNumber = 32
     /// The first byte of a TLS connection, which would else be waited for as a line without an end.
@@ -35,12 +44,15 @@ package struct RESPCommandDecoder {
         case skipping(bytes: Int64, left: Int64)
     }
 
+    private let limits: Limits
     private var state = State.start
     private var arguments: [[UInt8]] = []
     private var size = 0
     private var refusal: String?
 
-    package init() {}
+    package init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
 
     /// The next event, or nil where more bytes are needed.
     package mutating func next(_ buffer: inout ByteBuffer) -> Event? {
@@ -97,8 +109,8 @@ package struct RESPCommandDecoder {
         arguments = []
         size = 0
         refusal = nil
-        if count > Self.largestArgumentCount {
-            refusal = "ERR command has \(count) arguments, at most \(Self.largestArgumentCount)"
+        if count > limits.argumentCount {
+            refusal = "ERR command has \(count) arguments, at most \(limits.argumentCount)"
         } else {
             arguments.reserveCapacity(Int(count))
         }
@@ -106,12 +118,12 @@ package struct RESPCommandDecoder {
     }
 
     private mutating func expect(length: Int64, left: Int64) {
-        if length > Self.largestArgument, refusal == nil {
-            refusal = "ERR argument has \(length) bytes, at most \(Self.largestArgument)"
+        if length > limits.argument, refusal == nil {
+            refusal = "ERR argument has \(length) bytes, at most \(limits.argument)"
         }
         size += Int(length)
-        if size > Self.largestCommand, refusal == nil {
-            refusal = "ERR command has more than \(Self.largestCommand) bytes"
+        if size > limits.command, refusal == nil {
+            refusal = "ERR command has more than \(limits.command) bytes"
         }
         if refusal == nil {
             state = .argument(length: Int(length), left: left)
@@ -175,16 +187,16 @@ package struct RESPCommandDecoder {
 
     private func inlineCommand(_ buffer: inout ByteBuffer) -> Event? {
         let view = buffer.readableBytesView
-        guard let end = view.prefix(Self.largestLine).firstIndex(of: UInt8(ascii: "\n")) else {
-            return view.count >= Self.largestLine ? .broken("ERR Protocol error: too big inline request") : nil
+        guard let end = view.prefix(limits.line).firstIndex(of: UInt8(ascii: "\n")) else {
+            return view.count >= limits.line ? .broken("ERR Protocol error: too big inline request") : nil
         }
         let line = Array(view[view.startIndex..<end])
         buffer.moveReaderIndex(forwardBy: line.count + 1)
         guard let words = InlineWords.split(line) else {
             return .broken("ERR Protocol error: unbalanced quotes in request")
         }
-        return words.count > Self.largestArgumentCount
-            ? .refused("ERR command has \(words.count) arguments, at most \(Self.largestArgumentCount)")
+        return words.count > limits.argumentCount
+            ? .refused("ERR command has \(words.count) arguments, at most \(limits.argumentCount)")
             : .command(words)
     }
 
