@@ -74,7 +74,7 @@ final class Housekeeping: Sendable {
         do throws(StoreError) {
             try lostEntries.save()
         } catch {
-            logger.error("what is lost no longer cannot be noted", metadata: ["error": "\(error)"])
+            logger.error("what is lost, or is no longer, cannot be noted", metadata: ["error": "\(error)"])
         }
     }
 

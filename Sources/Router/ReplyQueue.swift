@@ -7,6 +7,8 @@ package import Wire
 package struct ReplyQueue {
     /// Refusals are small, and keep nothing else out; but they are bounded too.
     private static let refusalsPerReply = 8
+    /// Bytes that a turn of the loop sends to most clients: room for them is made at once.
+    private static let usualOutput = 1_024
 
     private struct Slot {
         var reply: ByteBuffer?
@@ -57,6 +59,7 @@ package struct ReplyQueue {
         let version = version ?? slots[index].version
         guard index > 0 else {
             removeFirst()
+            if output.storageCapacity == 0 { output.reserveCapacity(ReplyQueue.usualOutput) }
             output.write(value, as: version)
             return drainReady()
         }

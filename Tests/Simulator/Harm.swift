@@ -72,6 +72,7 @@ package enum Harm: CaseIterable, Sendable {
         simulation.coverage.note(.forgottenAdmission)
         simulation.trace { "FAULT forgotten learner \(learner) of partition \(partition)" }
         let times = simulation.settings.times
+        // Longer than the simulated coordinator waits for a node.
         let silence: UInt64 = 1_500_000
         let end = simulation.now + silence + times.patienceWithDispensable + times.acknowledgement
         primary.lostProposals[partition] = (next, end)

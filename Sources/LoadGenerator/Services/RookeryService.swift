@@ -47,6 +47,8 @@ package final class RookeryService: TimelineService {
         }
     }
 
+    package var settlingIsDelivery: Bool { true }
+
     package func settle() async throws {
         let began = ContinuousClock.now
         var waiting = "all nodes"

@@ -63,9 +63,14 @@ package protocol TimelineService: Sendable {
 
     /// Waits until what was acknowledged is delivered, so that one part of a workload does not slow the next.
     func settle() async throws
+
+    /// Whether settling is the rest of what was posted, and so a figure; false where it is upkeep that nobody waits for.
+    var settlingIsDelivery: Bool { get }
 }
 
 extension TimelineService {
+    package var settlingIsDelivery: Bool { false }
+
     /// One operation and what came of it. From any thread.
     package func ask(_ operation: Operation) async throws -> Outcome {
         let promise = loop.makePromise(of: Outcome.self)

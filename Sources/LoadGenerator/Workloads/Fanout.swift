@@ -27,8 +27,7 @@ extension Workbench {
         try await verify(tweets, &report)
         let total = Double(deliveries(of: authors))
         report.add("deliveries", total / seconds, "deliveries/s")
-        // Of what others do when they settle, nobody waits.
-        if service is RookeryService {
+        if service.settlingIsDelivery {
             report.add("deliveries with one read, until all replicas have them", total / settled, "deliveries/s")
         }
         report.add("posts", posted.rate, "posts/s")

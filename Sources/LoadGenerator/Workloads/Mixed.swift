@@ -24,7 +24,7 @@ extension Workbench {
         let rate = Double(most.commands) / (clock.now - began).inSeconds
         report.add("most, until all is visible", rate, "posts/s")
         try await service.settle()
-        if service is RookeryService {
+        if service.settlingIsDelivery {
             let seconds = (clock.now - began).inSeconds
             report.add("most, until all replicas have it", Double(most.commands) / seconds, "posts/s")
         }
