@@ -177,7 +177,7 @@ let package = Package(
         tests("ReplicationTests", ["Model", "Placement", "Replication"]),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Model", "Placement", "Randomness", "Simulator"],
+            dependencies: ["Model", "Placement", "Randomness", "Simulator", "TestSupport"],
             exclude: ["Mutants"],
             swiftSettings: settings
         ),

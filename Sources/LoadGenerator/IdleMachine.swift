@@ -1,20 +1,28 @@
 internal import Foundation
 
 /// Waits until the machine has nothing else to do, so that no service is measured beside what another one has put off: compactions,
-/// rewritten files, vacuums.
-package enum IdleMachine {
+/// rewritten files, vacuums. A machine that others use too is waited for once.
+package struct IdleMachine {
     private static let look = Duration.milliseconds(500)
     private static let patience = 60
     /// The share of the processors' time that may be in use: servers that nobody asks for anything need some of it.
     private static let quiet = 0.25
 
-    /// Returns at once where the system does not tell.
-    package static func wait() async {
-        for _ in 0..<patience {
-            guard let before = times(), (try? await Task.sleep(for: look)) != nil, let after = times() else { return }
+    private var isShared = false
+
+    package init() {}
+
+    /// Returns whether the machine is quiet, or does not tell; false at once where it was waited for in vain before.
+    package mutating func isQuiet() async -> Bool {
+        guard !isShared else { return false }
+        for _ in 0..<Self.patience {
+            guard let before = Self.times(), (try? await Task.sleep(for: Self.look)) != nil, let after = Self.times()
+            else { return true }
             let total = after.total - before.total
-            if total > 0, (after.busy - before.busy) / total < quiet { return }
+            if total > 0, (after.busy - before.busy) / total < Self.quiet { return true }
         }
+        isShared = true
+        return false
     }
 
     /// What the processors have done since the machine was started (proc(5), `/proc/stat`).

@@ -51,7 +51,7 @@ class Cluster:
     def _script(self, command, *arguments):
         done = subprocess.run(
             [ROOT / "scripts" / "cluster", command, *arguments, "--data", str(self.directory)],
-            capture_output=True, text=True, timeout=180, env=self.environment)
+            capture_output=True, text=True, timeout=300, env=self.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -65,7 +65,7 @@ class Cluster:
         return int(self.env["ROUTER_PORT"])
 
     def client(self, protocol=2, **options):
-        return redis.Redis(port=self.port, protocol=protocol, decode_responses=True, socket_timeout=30, **options)
+        return redis.Redis(port=self.port, protocol=protocol, decode_responses=True, socket_timeout=60, **options)
 
     def nodes(self):
         """The nodes' names."""
@@ -117,7 +117,7 @@ class Cluster:
             process.terminate()
             process.wait(20)
 
-    def await_whole(self, seconds=60):
+    def await_whole(self, seconds=240):
         """Waits until every partition has a primary and all its replicas."""
         client = self.client(protocol=3)
         factor = client.execute_command("CLUSTER.INFO")["replicationFactor"]
@@ -233,8 +233,8 @@ def users(shared):
     return make
 
 
-def eventually(check, seconds=10):
-    """Polls until `check` returns something true, and returns it."""
+def eventually(check, seconds=120):
+    """Polls until `check` returns something true, and returns it. Its patience is that of a machine that others use too."""
     deadline = time.monotonic() + seconds
     while True:
         value = check()

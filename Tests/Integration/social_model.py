@@ -133,7 +133,7 @@ def differences(client, model, users=None):
     return found
 
 
-def assert_agrees(client, model, users=None, seconds=30):
+def assert_agrees(client, model, users=None, seconds=120):
     """The cluster agrees with the model within some time, and then stays so."""
     last = [None]
 

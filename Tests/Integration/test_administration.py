@@ -1,7 +1,6 @@
 """What operators do with Redis's tools: CLIENT LIST and KILL, INFO."""
 
 import threading
-import time
 
 import pytest
 import redis
@@ -73,7 +72,8 @@ def test_a_killed_client_harms_nobody(shared, users):
                 pipeline = victim.pipeline(transaction=False)
                 for _ in range(200):
                     pipeline.execute_command("TWEET.POST", author, "killed")
-                pipeline.execute()
+                # A machine that is slow refuses some of so many: they are not what is asked about here.
+                pipeline.execute(raise_on_error=False)
                 # redis-py would connect again by itself.
                 if victim.client_id() != number:
                     raise redis.ConnectionError()
@@ -114,6 +114,4 @@ def test_info(shared, users):
     assert set(client.info("clients")) == {"connected_clients", "maxclients", "blocked_clients"}
     assert client.info("nonsense") == {}
     # A rate is measured every second.
-    deadline = time.monotonic() + 10
-    while not client.info("stats")["instantaneous_ops_per_sec"]:
-        assert time.monotonic() < deadline
+    eventually(lambda: client.info("stats")["instantaneous_ops_per_sec"])

@@ -16,7 +16,7 @@ from conftest import error_of, eventually, fields, pages
 
 def cli(cluster, *words, stdin=None):
     done = subprocess.run(["redis-cli", "-p", str(cluster.port), *words], input=stdin, capture_output=True, text=True,
-                          timeout=60)
+                          timeout=300)
     return done.stdout
 
 
@@ -211,7 +211,7 @@ def test_redis_benchmark(shared):
         done = subprocess.run(
             ["redis-benchmark", "-p", str(shared.port), "-n", "20000", "-P", "16", "-c", "50", "-r", "100", "-q",
              "TIMELINE.HOME", "__rand_int__", "COUNT", "50", "IDS"],
-            capture_output=True, text=True, timeout=120)
+            capture_output=True, text=True, timeout=300)
         if "Error from server: BUSY" not in done.stderr + done.stdout:
             break
     assert done.returncode == 0, done.stdout + done.stderr
@@ -242,7 +242,7 @@ def test_hello_chooses_the_protocol_in_its_place(shared):
 
 def test_wrong_protocol_is_refused_and_framing_survives(shared):
     def talk(data):
-        with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as connection:
             connection.sendall(data)
             text = b""
             while True:
@@ -286,7 +286,7 @@ def test_authentication(own):
 
 def test_admin_ports(shared):
     def get(port, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
             return answer.read().decode()
 
     def usage(port, what):

@@ -10,7 +10,7 @@ BIN = ROOT / ".build" / "release"
 
 def dump(cluster, path):
     done = subprocess.run([BIN / "rookery", "dump", "--router", f"127.0.0.1:{cluster.port}", "--output", path],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -18,7 +18,7 @@ def dump(cluster, path):
 def load(cluster, path):
     return subprocess.run(
         [BIN / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--dump", path, "--quiet"],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=300)
 
 
 def populate(client):
@@ -78,7 +78,7 @@ def test_a_dump_loads_back_to_an_equal_cluster(own, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(kinds)} lines loaded" in done.stdout
     expected = view(original.client(), tweets)
-    eventually(lambda: view(copy.client(), tweets) == expected, seconds=30)
+    eventually(lambda: view(copy.client(), tweets) == expected)
     again = tmp_path / "again.jsonl"
     dump(copy, again)
     assert sorted(again.read_text().splitlines()) == sorted(file.read_text().splitlines())

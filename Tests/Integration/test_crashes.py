@@ -14,6 +14,8 @@ from conftest import eventually, fields, note
 from social_model import SocialModel, assert_agrees, batches
 
 ROUNDS = 20
+# On a slow machine some are left out, and that is said.
+FEWEST_ROUNDS, SECONDS = 6, 150
 WRITES_OF_EACH_KIND = 2_000
 BASE_USERS = 400
 KINDS = ("create", "follow", "update", "rename", "post", "delete", "reply", "unfollow", "delete user")
@@ -41,7 +43,7 @@ class Writer:
         """Replies to all commands. They must concern different things: retries change their order."""
         replies = [None] * len(commands)
         left = list(range(len(commands)))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while left:
             assert time.monotonic() < deadline, f"{len(left)} writes are never acknowledged: {replies[left[0]]!r}"
             pipeline = self.client.pipeline(transaction=False)
@@ -161,7 +163,10 @@ def test_killed_nodes_lose_nothing(own, durability):
     for user in range(BASE_USERS):
         model.create(user, f"base{user}")
     kills, fewest = collections.Counter(), []
+    started = time.monotonic()
     for number in range(ROUNDS):
+        if number >= FEWEST_ROUNDS and time.monotonic() - started > SECONDS:
+            break
         ended = threading.Event()
         victims = rng.choice([["node1"], ["node2"], ["node3"], ["node1", "node2", "node3"], ["node1", "node2", "node3"],
                               ["router"], ["coordinator", "node2"]])
@@ -184,8 +189,8 @@ def test_killed_nodes_lose_nothing(own, durability):
             hurting.join()
         fewest.append(min((writer.acknowledged[kind] - before[kind], kind) for kind in KINDS))
         assert fewest[-1][0] >= WRITES_OF_EACH_KIND, fewest[-1]
-        assert_agrees(cluster.client(), model, seconds=60)
-    note(f"{ROUNDS} rounds, {sum(writer.acknowledged.values())} acknowledged writes, {dict(writer.acknowledged)}, "
+        assert_agrees(cluster.client(), model)
+    note(f"{len(fewest)} of {ROUNDS} rounds, {sum(writer.acknowledged.values())} acknowledged writes, {dict(writer.acknowledged)}, "
           f"the fewest of a kind in a round {min(fewest)}, {writer.retried} retried, killed {dict(kills)}")
 
 

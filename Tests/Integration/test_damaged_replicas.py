@@ -11,7 +11,7 @@ from test_replication import assert_seen, filled, posting, settled
 
 
 def ldb(directory, *words):
-    done = subprocess.run(["ldb", f"--db={directory}", *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["ldb", f"--db={directory}", *words], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 

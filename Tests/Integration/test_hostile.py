@@ -18,7 +18,7 @@ SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 
 
 def connected(port):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

@@ -36,7 +36,7 @@ def test_a_primary_that_moves_to_a_node_with_much_to_apply_fails_no_request(own)
         client.execute_command("USER.CREATE", f"user{user}", "ID", user)
     loaded.write_text("".join(f'{{"author": "{number % 100}", "text": "{number:0250}"}}\n' for number in range(90_000)))
     subprocess.run([ROOT / ".build" / "release" / "rookery", "load", "--router", f"127.0.0.1:{cluster.port}", "--tweets",
-                    loaded], check=True, capture_output=True, timeout=120)
+                    loaded], check=True, capture_output=True, timeout=300)
     (listed,) = cluster.client(protocol=3).execute_command("CLUSTER.PARTITIONS")
     new = next(f"node{number}" for number in range(1, 5)
                if f"node{number}" not in (listed["primary"], *listed["secondaries"]))
@@ -89,7 +89,7 @@ def test_what_is_elsewhere_is_removed(own):
     assert cluster.gauges("node1", "rookery_partition_serving") == {}
     cluster.stop("node1")
     found = subprocess.run([ROOT / ".build" / "release" / "rookery-node", "--config", cluster.directory / "node1.conf", "--verify"],
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=300)
     assert found.returncode == 0 and "store: 0 records" in found.stdout, found
     assert_seen(client, users, before)
 

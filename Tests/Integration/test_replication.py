@@ -255,7 +255,7 @@ def administer(cluster, *words):
     return subprocess.run(
         [ROOT / ".build" / "release" / "rookery", "cluster", *map(str, words), "--coordinator",
          f"127.0.0.1:{cluster.env['COORDINATOR_PORT']}", "--secret", (cluster.directory / "secret").read_text().strip()],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=300)
 
 
 def served(cluster, command):

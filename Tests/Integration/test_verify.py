@@ -29,7 +29,7 @@ def stopped(own):
 def verify(cluster):
     return subprocess.run(
         [ROOT / ".build" / "release" / "rookery-node", "--config", cluster.directory / "node1.conf", "--verify"],
-        capture_output=True, text=True, timeout=60)
+        capture_output=True, text=True, timeout=300)
 
 
 def contents(directory):
@@ -84,6 +84,6 @@ def test_a_directory_without_a_node_is_refused(tmp_path):
     done = subprocess.run(
         [ROOT / ".build" / "release" / "rookery-node", "--set", f"node.data={tmp_path}", "--set", "node.name=x",
          "--verify"],
-        capture_output=True, text=True, timeout=60)
+        capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and "holds no node's data" in done.stderr, done.stderr
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 import Placement
 import Simulator
+import TestSupport
 import Testing
 
 /// What befalls replicas, each fault by itself in whole simulated clusters: nothing acknowledged is lost, nobody reads
@@ -7,6 +8,9 @@ import Testing
 @Suite struct FailureTable {
     private static let seconds: UInt64 = 1_000_000
     private static let seeds: Range<UInt64> = 1..<26
+    /// What is left of them where the machine is slow.
+    private static let fewSeeds: Range<UInt64> = 1..<6
+    private static let budget = SuiteBudget()
 
     /// - Parameters:
     ///   - expected: what must have befallen the replicas in every run.
@@ -21,7 +25,7 @@ import Testing
         _ harm: @escaping @Sendable (Simulation) -> Void,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let results = Simulation.run(seeds: Self.seeds) { seed in
+        let results = Simulation.run(seeds: Self.budget.isSpent ? Self.fewSeeds : Self.seeds) { seed in
             Simulation(seed: seed, replicationFactor: 3, mayDrift: false).run(harm: harm)
         }
         if let occurrence {
