@@ -157,6 +157,7 @@ let package = Package(
             ["ClusterLinks", "Messages", "Model", "Placement", "Settings", "Wire", .logging, .nioCore, .nioPosix]
         ),
         tests("SettingsTests", ["Settings", "TestSupport"]),
+        tests("ObservabilityTests", ["Observability", .logging]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore, .nioEmbedded]),
         tests(

@@ -18,13 +18,14 @@ package struct RunningProcess: Sendable {
 
     /// - Parameter loops: event loop threads.
     package init(name: String, settings: ProcessSettings, loops: Int) {
+        let registry = PrometheusRegistry()
+        MetricsSystem.bootstrap(registry)
+        let allowance = LogAllowance()
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler = BoundedLogHandler(StreamLogHandler.standardError(label: label), allowance: allowance)
             handler.logLevel = settings.logLevel
             return handler
         }
-        let registry = PrometheusRegistry()
-        MetricsSystem.bootstrap(registry)
         self.name = name
         self.settings = settings
         self.registry = registry

@@ -77,7 +77,13 @@ import Testing
     }
 
     @Test func secondaryKilled() {
-        check(.crash, longestSilence: Self.failover) { simulation in
+        // It is left out, and taken in again when it has what it missed.
+        check(
+            .crash,
+            occurrence: .admissionProposed,
+            longestSilence: Self.failover,
+            longestWithoutWrite: Self.failover
+        ) { simulation in
             simulation.repeating(every: 6 * Self.seconds) { simulation in
                 Harm.crash.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
             }
@@ -86,8 +92,13 @@ import Testing
 
     @Test func secondarySlow() {
         // It is left out where it is too slow, and until then writes wait for it.
-        check(.pause, .slowDisk, longestSilence: Self.failover, longestWithoutWrite: 2 * Self.seconds + Self.failover) {
-            simulation in
+        check(
+            .pause,
+            .slowDisk,
+            occurrence: .admissionProposed,
+            longestSilence: Self.failover,
+            longestWithoutWrite: 2 * Self.seconds + Self.failover
+        ) { simulation in
             simulation.repeating(every: 5 * Self.seconds) { simulation in
                 Harm.pause.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
                 Harm.slowDisk.befall(simulation.firstSecondary, for: 2 * Self.seconds, in: simulation)
@@ -96,7 +107,8 @@ import Testing
     }
 
     @Test func oneWayLink() {
-        check(.cutOneWay) { simulation in
+        // At worst nobody can be replaced until the link is whole again.
+        check(.cutOneWay, longestSilence: 3 * Self.seconds + Self.failover) { simulation in
             simulation.repeating(every: 4 * Self.seconds) { simulation in
                 Harm.cutOneWay.befall(simulation.firstPrimary, for: 3 * Self.seconds, in: simulation)
                 Harm.cutOneWay.befall(simulation.firstSecondary, for: 3 * Self.seconds, in: simulation)
@@ -105,7 +117,7 @@ import Testing
     }
 
     @Test func flappingLink() {
-        check(.flap) { simulation in
+        check(.flap, longestSilence: 4 * Self.seconds + Self.failover) { simulation in
             simulation.repeating(every: 5 * Self.seconds) { simulation in
                 Harm.flap.befall(simulation.firstPrimary, for: 4 * Self.seconds, in: simulation)
             }
