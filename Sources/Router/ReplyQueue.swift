@@ -9,6 +9,8 @@ package struct ReplyQueue {
     private static let refusalsPerReply = 8
     /// Bytes that a turn of the loop sends to most clients: room for them is made at once.
     private static let usualOutput = 1_024
+    /// The most that is kept to write replies into that have to wait.
+    private static let largestScratch = 65_536
 
     private struct Slot {
         var reply: ByteBuffer?
@@ -24,6 +26,8 @@ package struct ReplyQueue {
     private var refusals = 0
     /// Replies that may leave.
     private var output = ByteBuffer()
+    /// Where a reply that has to wait is written before it is kept in as many bytes as it has: it grows word by word only here.
+    private var scratch = ByteBuffer()
 
     /// The bytes of replies that wait behind others'.
     package private(set) var waitingBytes = 0
@@ -64,12 +68,17 @@ package struct ReplyQueue {
             return drainReady()
         }
         guard slots[index].reply == nil else { return }
-        var bytes = ByteBuffer()
-        bytes.write(value, as: version)
-        waitingBytes += bytes.readableBytes
-        slots[index].reply = bytes
+        slots[index].reply = encoded(value, as: version)
+        waitingBytes += slots[index].reply?.readableBytes ?? 0
         slots[index].isRefusal = isRefusal
         if isRefusal { refusals += 1 }
+    }
+
+    private mutating func encoded(_ value: RESPValue, as version: RESPVersion) -> ByteBuffer {
+        scratch.clear()
+        scratch.write(value, as: version)
+        defer { if scratch.storageCapacity > ReplyQueue.largestScratch { scratch = ByteBuffer() } }
+        return ByteBuffer(bytes: scratch.readableBytesView)
     }
 
     /// What waited only for the replies in front of it may leave.
@@ -97,6 +106,8 @@ package struct ReplyQueue {
     package mutating func next(atMost size: Int) -> ByteBuffer? {
         guard output.readableBytes > 0 else { return nil }
         if output.readableBytes > size { return output.readSlice(length: size) }
+        // Clients that ask for nothing keep nothing.
+        if waitingBytes == 0 { scratch = ByteBuffer() }
         defer { output = ByteBuffer() }
         return output
     }
