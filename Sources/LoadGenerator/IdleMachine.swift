@@ -8,21 +8,21 @@ package struct IdleMachine {
     /// The share of the processors' time that may be in use: servers that nobody asks for anything need some of it.
     private static let quiet = 0.25
 
-    private var isShared = false
+    /// Whether it was waited for in vain: others use the machine.
+    package private(set) var isShared = false
 
     package init() {}
 
-    /// Returns whether the machine is quiet, or does not tell; false at once where it was waited for in vain before.
-    package mutating func isQuiet() async -> Bool {
-        guard !isShared else { return false }
+    /// Returns at once where the system does not tell, and where the machine is shared.
+    package mutating func wait() async {
+        guard !isShared else { return }
         for _ in 0..<Self.patience {
             guard let before = Self.times(), (try? await Task.sleep(for: Self.look)) != nil, let after = Self.times()
-            else { return true }
+            else { return }
             let total = after.total - before.total
-            if total > 0, (after.busy - before.busy) / total < Self.quiet { return true }
+            if total > 0, (after.busy - before.busy) / total < Self.quiet { return }
         }
         isShared = true
-        return false
     }
 
     /// What the processors have done since the machine was started (proc(5), `/proc/stat`).

@@ -4,7 +4,9 @@ internal import Synchronization
 /// How many lines each place in the program may log: many at once, as when a node with hundreds of partitions starts, and some in each
 /// second for ever. Whoever connects without the secret as fast as the network carries must not fill the disk.
 package final class LogAllowance: Sendable {
+    /// Lines that a place which has rested may log at once.
     package static let burst = 2_000
+    /// Lines that a place may log in each second for ever.
     package static let linesPerSecond = 20
 
     /// What a line may do.
@@ -36,6 +38,7 @@ package final class LogAllowance: Sendable {
 
     package init() {}
 
+    /// Takes a line of a place's allowance, where there is one. A lock and a lookup.
     package func ask(_ place: Place, now: ContinuousClock.Instant) -> Verdict {
         let verdict: Verdict = buckets.withLock { buckets in
             var bucket = buckets[place] ?? Bucket(filled: now)

@@ -68,8 +68,9 @@ package struct ReplyQueue {
             return drainReady()
         }
         guard slots[index].reply == nil else { return }
-        slots[index].reply = encoded(value, as: version)
-        waitingBytes += slots[index].reply?.readableBytes ?? 0
+        let bytes = encoded(value, as: version)
+        waitingBytes += bytes.readableBytes
+        slots[index].reply = bytes
         slots[index].isRefusal = isRefusal
         if isRefusal { refusals += 1 }
     }

@@ -1,5 +1,5 @@
-/// How long a suite of random histories may take from its first use on: long enough for all of it on a machine that has nothing else to
-/// do. On a slow or busy machine fewer seeds are run, and that is said; it never decides whether a test passes.
+/// How long a suite of random histories may take from its first use on: long enough for all of its seeds on a machine that has nothing
+/// else to do. On a slow or busy one fewer seeds are run, which the suite prints; what each of them must show stays the same.
 package struct SuiteBudget: Sendable {
     private let end: ContinuousClock.Instant
 

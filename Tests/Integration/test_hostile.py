@@ -325,3 +325,26 @@ def ping(client):
 def test_errors_never_show_what_was_sent_raw(shared):
     text = error_of(shared.client(), "x\r\n-ERR injected\x00\x1b[31m")
     assert "\r" not in text and "\n" not in text and "\x1b" not in text
+
+
+def test_who_is_refused_again_and_again_does_not_fill_the_log(shared, users):
+    """What one place logs is bounded, what was left out is counted, and the next line of that place says it."""
+    author, = users(1)
+    port = node_ports(shared)[0]
+    name = next(name for name in shared.nodes() if f"PORT={port}\n" in (shared.directory / f"{name}.ready").read_text())
+    left_out = "rookery_log_lines_left_out_total"
+
+    def count():
+        found = re.search(rf"^{left_out} (\S+)", shared.metrics(name), re.MULTILINE)
+        return float(found.group(1)) if found else 0
+
+    before, lines = count(), shared.log(name).count("connection refused")
+    attempts = 0
+    while count() == before:
+        assert attempts < 100_000
+        for _ in range(500):
+            answer(port, b"\xff" * 64)
+        attempts += 500
+    assert shared.log(name).count("connection refused") - lines < attempts
+    eventually(lambda: answer(port, b"\xff" * 64) is not None and "left-out-before" in shared.log(name))
+    assert_serves(shared, author)

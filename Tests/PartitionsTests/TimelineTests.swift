@@ -50,7 +50,9 @@ import Testing
         var total = PartitionStatistics()
         var (count, restarts, trims, races, since, comparisons, silent) = (0, 0, 0, 0, 0, 0, 0)
         let budget = SuiteBudget()
+        var seedsRun = 0
         for seed in 1...UInt64(seeds) where seed == 1 || !budget.isSpent {
+            seedsRun += 1
             var run = try TimelineProperty(seed: seed * 1_000 + UInt64(cap), cap: cap)
             try run.run(operations: operations)
             total.add(run.statistics)
@@ -63,7 +65,7 @@ import Testing
             silent += run.followsOfSilent
         }
         print(
-            "cap \(cap): \(count) operations with at most \(seeds) seeds, \(comparisons) comparisons, \(trims) trims, "
+            "cap \(cap): \(count) operations with \(seedsRun) of \(seeds) seeds, \(comparisons) comparisons, \(trims) trims, "
                 + "\(total.backfills) backfills, \(total.oldGenerationMail) mails of an old generation, "
                 + "\(total.pullSwitches) push and pull switches, \(races) removals racing delivery, "
                 + "\(total.refilledPages) refilled pages, \(total.pagesBelowList) pages below the list, "

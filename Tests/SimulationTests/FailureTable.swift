@@ -25,7 +25,9 @@ import Testing
         _ harm: @escaping @Sendable (Simulation) -> Void,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let results = Simulation.run(seeds: Self.budget.isSpent ? Self.fewSeeds : Self.seeds) { seed in
+        let isLate = Self.budget.isSpent
+        if isLate { print("a row of the failure table has \(Self.fewSeeds.count) seeds only: the machine is slow") }
+        let results = Simulation.run(seeds: isLate ? Self.fewSeeds : Self.seeds) { seed in
             Simulation(seed: seed, replicationFactor: 3, mayDrift: false).run(harm: harm)
         }
         if let occurrence {

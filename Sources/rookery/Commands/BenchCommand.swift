@@ -119,17 +119,16 @@ struct BenchCommand: AsyncParsableCommand {
         }
         let chosen = workloads.isEmpty ? Workload.standard : workloads
         var machine = IdleMachine()
-        var wasQuiet = true
         for workload in chosen {
             for round in 1...rounds {
                 // Each of them is first now and then, and none works beside what another has left to do.
                 let first = (round - 1) % benches.count
                 for bench in Array(benches[first...]) + Array(benches[..<first]) {
-                    let isQuiet = await machine.isQuiet()
-                    if wasQuiet, !isQuiet {
+                    let wasShared = machine.isShared
+                    await machine.wait()
+                    if machine.isShared, !wasShared {
                         BenchCommand.say("the machine is used by others too: what is measured from here on says little")
                     }
-                    wasQuiet = isQuiet
                     let report = try await run(workload, bench, round)
                     comparison.add(report)
                     let fault = report.faults.first.map { "; VOID: \($0)" } ?? ""
