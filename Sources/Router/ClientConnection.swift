@@ -309,10 +309,15 @@ final class ClientConnection: ChannelDuplexHandler {
         afterReply()
     }
 
+    /// What nodes answer is encoded when the turn of the loop ends, so that what they are asked next does not wait for it. What is
+    /// answered without them is encoded at once: it is bounded by nothing but its bytes.
     private func afterReply() {
-        noteHeld()
-        // Much of it does not wait for the rest.
-        if let context, replies.readyBytes >= ClientConnection.largestWrite { sendReady(context) }
+        if isProcessing {
+            replies.encode()
+            noteHeld()
+            // Much of it does not wait for the rest.
+            if let context, replies.readyBytes >= ClientConnection.largestWrite { sendReady(context) }
+        }
         scheduleFlush()
     }
 
@@ -328,6 +333,8 @@ final class ClientConnection: ChannelDuplexHandler {
         isFlushScheduled = false
         guard let context else { return }
         isWaitingForTurn = false
+        replies.encode()
+        noteHeld()
         sendReady(context)
         if input.readableBytes > 0 { process() }
         if isEnding || isInputClosed && !isWaitingForTurn, replies.isEmpty { return end(context) }
