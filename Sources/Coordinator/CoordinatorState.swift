@@ -152,8 +152,11 @@ package struct CoordinatorState {
         map.configurations[index] = next
         let learners = (map.learners[partition] ?? []).filter { !next.replicas.contains($0) }
         map.learners[partition] = learners.isEmpty ? nil : learners
-        for node in left {
-            noteLeft(node, index, now: now)
+        // Where enough are left, somebody else has its place.
+        if next.replicas.count < map.replicationFactor {
+            for node in left {
+                noteLeft(node, index, now: now)
+            }
         }
         map.version += 1
         return [.store(map), .answer(.map(map))]
@@ -246,6 +249,10 @@ package struct CoordinatorState {
         heard[node]?.health.lostPartitions.contains(partition) == true
     }
 
+    private func hasStopped(_ partition: PartitionID, _ node: NodeID) -> Bool {
+        heard[node]?.health.stoppedPartitions.contains(partition) == true
+    }
+
     /// Whether a node has said anything lately, well or not.
     private func isHeard(_ node: NodeID, now: Milliseconds) -> Bool {
         heard[node].map { now <= $0.at + replacement.silence } ?? false
@@ -274,14 +281,16 @@ package struct CoordinatorState {
         guard now >= began + replacement.silence else { return [] }
         let alive = map.members.filter { isAlive($0, now: now) }
         let before = map.learners
-        map.learners = map.learners.compactMapValues { nodes in
-            let left = nodes.filter { node in alive.contains { $0.id == node } }
-            return left.isEmpty ? nil : left
-        }
         let living = Set(alive.map(\.id))
+        map.learners = map.learners.reduce(into: [:]) { result, element in
+            let left = element.value.filter { living.contains($0) && !hasStopped(element.key, $0) }
+            result[element.key] = left.isEmpty ? nil : left
+        }
         noteLearning(now: now)
-        let short = map.configurations.indices.filter {
-            map.configurations[$0].replicas.count { living.contains($0) } < min(map.replicationFactor, alive.count)
+        let short = map.configurations.indices.filter { index in
+            let partition = PartitionID(UInt16(index))
+            let there = map.configurations[index].replicas.count { living.contains($0) && !hasStopped(partition, $0) }
+            return there < min(map.replicationFactor, alive.count)
         }
         shortSince = shortSince.filter { short.contains($0.key) }
         for partition in short where shortSince[partition] == nil {
@@ -315,7 +324,7 @@ package struct CoordinatorState {
         for partition in partitions where movesUnderWay(living, now: now) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let returned = (left[partition] ?? [:]).filter { node, left in
-                living.contains(node) && now >= left.at + left.patience
+                living.contains(node) && !hasStopped(id, node) && now >= left.at + left.patience
                     && !map.configurations[partition].replicas.contains(node)
             }
             guard map.learners[id] == nil, let node = returned.max(by: { $0.value.at < $1.value.at })?.key else {
@@ -327,21 +336,23 @@ package struct CoordinatorState {
 
     private mutating func assignLearners(to partitions: [Int], _ alive: [Member], now: Milliseconds) {
         guard !partitions.isEmpty else { return }
-        let placement = Placement(
-            partitionCount: map.configurations.count,
-            replicas: map.replicationFactor,
-            members: alive
-        )
-        let target = placement.target(from: map.configurations.map(\.replicas))
+        let target = target(amongst: alive)
         let living = Set(alive.map(\.id))
         for partition in partitions where movesUnderWay(living, now: now) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let present = map.configurations[partition].replicas
-            guard map.learners[id] == nil, let node = target[partition].first(where: { !present.contains($0) }) else {
+            let able = alive.filter { !hasStopped(id, $0.id) }
+            let places = able.count < alive.count ? self.target(amongst: able) : target
+            guard map.learners[id] == nil, let node = places[partition].first(where: { !present.contains($0) }) else {
                 continue
             }
             map.learners[id] = [node]
         }
+    }
+
+    private func target(amongst members: [Member]) -> [[NodeID]] {
+        Placement(partitionCount: map.configurations.count, replicas: map.replicationFactor, members: members)
+            .target(from: map.configurations.map(\.replicas))
     }
 
     private mutating func initialize(partitions: Int, factor: Int, nodes: Int, clusterID: UInt64) -> [Effect] {

@@ -26,7 +26,7 @@ package enum CoordinatorRequest: Equatable, Sendable {
 
 /// How a node does, as it says itself.
 package struct NodeHealth: Hashable, Sendable {
-    /// Whether it serves what the map gives it.
+    /// Whether it may be given partitions, and counts as there: it may serve all that it has, but for what has stopped.
     package let isReady: Bool
     /// What is wrong; empty where nothing is.
     package let problem: String
@@ -39,6 +39,11 @@ package struct NodeHealth: Hashable, Sendable {
     package let unappliedEntries: UInt64
     /// Of which it has lost entries that it had acknowledged: as a member of them it is one in name only.
     package let lostPartitions: Set<PartitionID>
+    /// Which have stopped there: others are to do without its replicas of them.
+    package let stoppedPartitions: Set<PartitionID>
+
+    /// Whether nothing is amiss with what it has.
+    package var isWell: Bool { isReady && stoppedPartitions.isEmpty }
 
     package init(
         isReady: Bool,
@@ -48,7 +53,8 @@ package struct NodeHealth: Hashable, Sendable {
         logBytes: UInt64,
         waitingLetters: UInt64,
         unappliedEntries: UInt64,
-        lostPartitions: Set<PartitionID> = []
+        lostPartitions: Set<PartitionID> = [],
+        stoppedPartitions: Set<PartitionID> = []
     ) {
         self.isReady = isReady
         self.problem = problem
@@ -58,6 +64,7 @@ package struct NodeHealth: Hashable, Sendable {
         self.waitingLetters = waitingLetters
         self.unappliedEntries = unappliedEntries
         self.lostPartitions = lostPartitions
+        self.stoppedPartitions = stoppedPartitions
     }
 }
 
@@ -199,6 +206,7 @@ extension NodeHealth: BinaryCodable {
         writer.writeVariable(waitingLetters)
         writer.writeVariable(unappliedEntries)
         writer.writeArray(lostPartitions.sorted()) { $0.write($1) }
+        writer.writeArray(stoppedPartitions.sorted()) { $0.write($1) }
     }
 
     package init(from reader: inout BinaryReader) throws(BinaryDecodingError) {
@@ -210,15 +218,17 @@ extension NodeHealth: BinaryCodable {
             logBytes: try reader.readVariable(),
             waitingLetters: try reader.readVariable(),
             unappliedEntries: try reader.readVariable(),
-            lostPartitions: Set(
-                try reader.readArray(elementSize: 2) { reader throws(BinaryDecodingError) in try reader.readPartition()
-                }
-            )
+            lostPartitions: try reader.readPartitions(),
+            stoppedPartitions: try reader.readPartitions()
         )
     }
 }
 
 extension BinaryReader {
+    fileprivate mutating func readPartitions() throws(BinaryDecodingError) -> Set<PartitionID> {
+        Set(try readArray(elementSize: 2) { reader throws(BinaryDecodingError) in try reader.readPartition() })
+    }
+
     fileprivate mutating func readSmall() throws(BinaryDecodingError) -> Int {
         let value = try readVariable()
         guard value <= UInt64(UInt16.max) else { throw .invalid("count \(value)") }

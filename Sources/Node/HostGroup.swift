@@ -86,6 +86,8 @@ final class HostGroup: Sendable {
     }
     /// Partitions that this node has no part in.
     var elsewhere: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.elsewhere) } }
+    /// Partitions that have stopped here.
+    var stopped: [PartitionID] { reports.withLockedValue { $0.values.flatMap(\.stopped) } }
     var unappliedEntries: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.unappliedEntries } } }
     var waitingLetters: UInt64 { reports.withLockedValue { $0.values.reduce(0) { $0 + $1.waitingLetters } } }
 

@@ -13,6 +13,8 @@ struct HostReport: Sendable {
     let heldBack: [PartitionID: LogIndex]
     /// Partitions that the node has no part in.
     let elsewhere: [PartitionID]
+    /// Partitions that have stopped here.
+    let stopped: [PartitionID]
     /// How many are this node's to serve, and are not served: it has not applied all of them yet, or has no lease.
     let unserved: Int
     let waitingLetters: UInt64
@@ -23,6 +25,7 @@ struct HostReport: Sendable {
         mapVersion = host.map.version
         self.heldBack = heldBack
         self.elsewhere = elsewhere
+        stopped = host.stopped.keys + host.replicas.filter { $0.failure != nil }.map(\.partition.id)
         unserved = host.replicas.count { replica in
             replica.state.configuration.primary == host.resources.node && !replica.mayRead && replica.failure == nil
         }

@@ -73,7 +73,8 @@ final class Membership: Sendable {
                     logBytes: log.size,
                     waitingLetters: hosts.waitingLetters,
                     unappliedEntries: hosts.unappliedEntries,
-                    lostPartitions: lostEntries.partitions
+                    lostPartitions: lostEntries.partitions,
+                    stoppedPartitions: Set(hosts.stopped)
                 )
             }
         }.get()

@@ -39,7 +39,7 @@ final class PartitionHost {
     private let spread: (PartitionMap) -> Void
     private let changes: ConfigurationChanges
     /// Partitions that could not be recovered or opened: they stay closed until the next start.
-    private var stopped: [PartitionID: PartitionFailure]
+    private(set) var stopped: [PartitionID: PartitionFailure]
     private let opener: PartitionOpener
     let loop: Int
     private let startedAt: Milliseconds
@@ -152,12 +152,6 @@ final class PartitionHost {
     /// takes none until a restart.
     private var wantsToLeave: Bool { isLeaving || resources.disk.refusal != nil || log.failure != nil }
 
-    /// Whether all partitions of this node could go on without it. A slow replica is better than too few.
-    private var isDispensable: Bool {
-        let least = ReplicationSettings(replicationFactor: map.replicationFactor).minimumReplicas
-        return map.configurations.allSatisfy { !$0.replicas.contains(node) || $0.replicas.count > least }
-    }
-
     private func onTick() {
         let now = NIODeadline.now()
         beacons.noteTurn(ofLoop: loop)
@@ -169,7 +163,7 @@ final class PartitionHost {
         }
         updateWants()
         courier.notice()
-        if isDispensable { log.failIfStuck(for: settings.logPatience) }
+        giveUpHungLog()
         // A sync that nobody waits for may have failed.
         if let failure = log.failure { noteLogFailure(failure) }
         ticks += 1

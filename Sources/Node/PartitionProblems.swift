@@ -24,9 +24,9 @@ extension PartitionHost {
         )
     }
 
-    /// A partition cannot go on. The others do.
+    /// A partition cannot go on. The others do: the coordinator is told which.
     func partitionStopped(_ id: PartitionID, _ error: PartitionFailure) {
-        resources.problems.set(error.description, about: "partition \(id)")
+        resources.problems.set(error.description, about: "partition \(id)", isHindrance: false)
         resources.logger.critical("partition stopped", metadata: ["partition": "\(id)", "error": "\(error)"])
     }
 

@@ -141,13 +141,26 @@ final class Replica {
             default: return
             }
         }
-        let effects = state.handle(event, now: MonotonicClock.now(), leases: host.leases.table)
+        let leases = leases(for: event)
+        let effects = state.handle(event, now: MonotonicClock.now(), leases: leases)
         for effect in effects {
             if failure == nil {
                 perform(effect)
             } else {
                 performStopped(effect)
             }
+        }
+    }
+
+    /// The table by which an event is judged. A newer configuration ends what the node grants to others before it is read how
+    /// long that lasts: the thread that answers beacons may promise more in between.
+    private func leases(for event: ReplicaState.Event) -> LeaseTable {
+        guard case .configured(let newer) = event, newer.epoch > state.configuration.epoch else {
+            return host.leases.table
+        }
+        return host.leases.update { table in
+            table.learn(newer, of: partition.id)
+            return table
         }
     }
 
@@ -290,10 +303,10 @@ final class Replica {
     /// Whether nothing is waited for here that closing would lose: one that has stopped is looked at by an operator first.
     var mayBeClosed: Bool { failure == nil && !isInstalling && !isServing }
 
-    /// For good: nothing is taken and nothing written any more.
+    /// For good: nothing is taken and nothing written any more. What was committed and is not applied here was done all the same.
     func close() {
         isClosed = true
-        requests.abandon(applier.giveUp(), .notServed)
+        requests.abandon(applier.giveUp(), .refused(Requests.unknownOutcome))
         comparison.giveUp()
     }
 

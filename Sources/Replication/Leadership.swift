@@ -59,6 +59,8 @@ struct Leadership {
     var servesUntil: MonotonicTime = 0
     var followers: [NodeID: Follower]
     var admission: Admission?
+    /// Since when the primary's own log takes nothing; nil while it does.
+    var stall: Stall?
     /// Whom the primary's place is to be handed to.
     var successor: NodeID?
 

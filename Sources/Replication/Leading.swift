@@ -217,12 +217,14 @@ extension ReplicaState {
     mutating func lead(_ leadership: Leadership, now: MonotonicTime, leases: LeaseTable) {
         guard !hasLogFailed else { return resign(leadership, now: now) }
         noteServing(now: now, leases: leases)
+        watchLog(now: now)
         sendAgain(now: now)
         guard proposal == nil, case .primary(let leadership) = role else { return }
         if let successor = leadership.successor, lost(leadership, now: now, leases: leases).isEmpty {
             return handOver(to: successor, leadership, now: now)
         }
         if changeMembers(leadership, now: now, leases: leases) { return }
+        if leaveOutSurplus(leadership, now: now) { return }
         // Others that leave too have had the time to say so.
         if let leavingSince, mayWrite(now: now, leases: leases),
             let successor = successors(leadership, now: now).first,
@@ -287,6 +289,17 @@ extension ReplicaState {
         }
         guard left.count >= settings.minimumReplicas, left.count < configuration.replicas.count else { return false }
         propose(.removal, left, now: now)
+        return true
+    }
+
+    /// Leaves out a member that is one too many, the last that came.
+    ///
+    /// - Returns: whether that was asked for.
+    private mutating func leaveOutSurplus(_ leadership: Leadership, now: MonotonicTime) -> Bool {
+        guard configuration.replicas.count > settings.replicationFactor, leadership.successor == nil,
+            now >= configuredAt + settings.patienceWithSurplus
+        else { return false }
+        propose(.removal, Array(configuration.replicas.dropLast()), now: now)
         return true
     }
 

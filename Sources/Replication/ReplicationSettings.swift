@@ -13,6 +13,9 @@ package struct ReplicationSettings: Hashable, Sendable {
     package var entriesPerMessage = 512
     /// Entries that a secondary may have yet to apply when a primary hands its place to it: nobody is served before it has.
     package var largestUnapplied: UInt64 = 4_096
+    /// How long a configuration may have more members than the factor: a move that its operator did not end has one too many, and all
+    /// writes wait for it.
+    package var patienceWithSurplus: MonotonicTime = 60_000_000
     /// About how many bytes of the log's end a replica keeps in memory.
     package var recentBytes = 4 << 20
 

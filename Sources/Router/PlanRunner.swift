@@ -194,7 +194,7 @@ final class PlanRunner {
     ) {
         ask([query], terms) { results in
             answered()
-            let result = results.first ?? .failure(Plan.strangeAnswer)
+            let result = results.first?.result ?? .failure(Plan.strangeAnswer)
             self.start(PlanRunner.plan(from: result, then), terms, reply: reply)
         }
     }
@@ -293,7 +293,7 @@ final class PlanRunner {
         _ queries: [PartitionQuery],
         _ terms: CommandTerms,
         isOfPage: Bool = false,
-        completion: @escaping ([Result<Answer, Refusal>]) -> Void
+        completion: @escaping ([PartResult]) -> Void
     ) {
         guard !queries.isEmpty else { return completion([]) }
         let user = queries.count == 1 ? queries.first?.query.actors.first : nil
@@ -345,16 +345,15 @@ final class PlanRunner {
                 case .failure(let refusal) where refusal.code == .unavailable:
                     askAgain([index], reading, otherwise: result)
                 case .success(let answer) where reading.parts[index].isInDoubt(answer):
-                    askAgain([index], reading, toPrimary: true, otherwise: result)
-                case .success, .failure: reading.results.set(result, at: index)
+                    reading.parts[index].keep(answer)
+                    askAgain([index], reading, toPrimary: true)
+                case .success, .failure: reading.end(index, result)
                 }
             }
         case .failure(.busy):
             for index in indexes {
-                reading.results.set(
-                    .failure(.busy("too much is waiting for partition \(reading.parts[index].partition)")),
-                    at: index
-                )
+                let partition = reading.parts[index].partition
+                reading.end(index, .failure(.busy("too much is waiting for partition \(partition)")))
             }
         case .success, .failure: askAgain(indexes, reading)
         }
@@ -376,7 +375,7 @@ final class PlanRunner {
             return
         }
         for index in indexes {
-            reading.results.set(result ?? .failure(unavailable(reading.parts[index].partition)), at: index)
+            reading.end(index, result ?? .failure(unavailable(reading.parts[index].partition)))
         }
     }
 }

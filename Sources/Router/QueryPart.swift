@@ -15,6 +15,8 @@ package struct QueryPart {
     private let turn: Int
     private var attempt = 0
     private var isForPrimary = false
+    /// Of a page's tweets, those that somebody else than the primary has.
+    private var known: [Tweet?] = []
 
     /// - Parameter isOfPage: whether it is for the texts of a page that is made already.
     package init(_ query: PartitionQuery, isOfPage: Bool, _ terms: CommandTerms) {
@@ -61,6 +63,18 @@ package struct QueryPart {
     package func isInDoubt(_ answer: Answer) -> Bool {
         guard isOfPage, question.mayBeBehind, case .tweets(let tweets) = answer else { return false }
         return tweets.contains(nil)
+    }
+
+    /// Keeps what an answer in doubt has, for when the primary does not answer in time.
+    package mutating func keep(_ answer: Answer) {
+        guard case .tweets(let tweets) = answer else { return }
+        known = known.count == tweets.count ? zip(known, tweets).map { $0 ?? $1 } : tweets
+    }
+
+    /// What came of the part in the end: only a primary's word counts that a tweet is gone.
+    package func result(of last: Result<Answer, Refusal>) -> PartResult {
+        guard case .failure(let refusal) = last, !known.isEmpty else { return PartResult(last) }
+        return PartResult(.success(.tweets(known)), doubt: refusal)
     }
 
     /// The next attempt.

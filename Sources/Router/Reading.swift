@@ -9,17 +9,22 @@ final class Reading {
     let deadline: NIODeadline
     /// Of a read of one user: its place among the user's commands.
     let place: (actor: Actor, number: UInt64)?
-    let results: Gathering<Result<Answer, Refusal>>
+    let results: Gathering<PartResult>
 
     init(
         parts: [QueryPart],
         deadline: NIODeadline,
         place: (actor: Actor, number: UInt64)?,
-        results: Gathering<Result<Answer, Refusal>>
+        results: Gathering<PartResult>
     ) {
         self.parts = parts
         self.deadline = deadline
         self.place = place
         self.results = results
+    }
+
+    /// Nobody is asked any more about a part.
+    func end(_ index: Int, _ last: Result<Answer, Refusal>) {
+        results.set(parts[index].result(of: last), at: index)
     }
 }

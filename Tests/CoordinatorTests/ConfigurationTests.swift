@@ -158,6 +158,61 @@ import Testing
         #expect(test.state.map.learners == [Self.partition: [Self.nodes[3]]])
     }
 
+    /// A move leaves a partition as many replicas as before: who left gave its place to somebody else.
+    @Test func aMemberThatWasMovedAwayIsNotTakenBack() {
+        var test = self
+        check(test.state.replaceLostReplicas(now: 0).isEmpty)
+        _ = test.state.handle(.beat(Self.member(Self.nodes[3]), .well), now: 0, random: 1)
+        _ = test.state.handle(.addLearner(Self.partition, Self.nodes[3]), now: 0, random: 1)
+        test.propose(Self.configuration(5, Self.nodes[0], Self.nodes[1], Self.nodes[2], Self.nodes[3]))
+        test.propose(Self.configuration(6, Self.nodes[0], Self.nodes[1], Self.nodes[3]))
+        // Another node is away for a moment.
+        test.propose(Self.configuration(7, Self.nodes[0], Self.nodes[3]))
+        for time: Milliseconds in stride(from: 3_000, through: 6_000, by: 500) {
+            test.beat([0, 1, 2, 3].map { Self.nodes[$0] }, at: time)
+            _ = test.state.replaceLostReplicas(now: time)
+        }
+        #expect(test.state.map.learners == [Self.partition: [Self.nodes[1]]])
+    }
+
+    /// Of a node where one partition has stopped the others are as good as before.
+    @Test func onlyWhatHasStoppedIsReplaced() {
+        var test = self
+        test.state = CoordinatorState(
+            map: PartitionMap(
+                clusterID: 1,
+                version: 1,
+                replicationFactor: 3,
+                members: Self.nodes.map { Self.member($0) },
+                configurations: Array(repeating: test.current, count: 4)
+            )
+        )
+        let stopped = NodeHealth.well(butStopped: [PartitionID(2)])
+        for time: Milliseconds in stride(from: 0, through: 60_000, by: 1_000) {
+            test.beat(Self.nodes, at: time)
+            _ = test.state.handle(.beat(Self.member(Self.nodes[2]), stopped), now: time, random: 1)
+            _ = test.state.replaceLostReplicas(now: time)
+        }
+        #expect(test.state.map.learners.keys.map(\.self) == [PartitionID(2)])
+        guard let learner = test.state.map.learners[PartitionID(2)]?.first else { return }
+        #expect(!test.current.replicas.contains(learner))
+        // It does not come back to where it has stopped, and a learner that stops is one no longer.
+        _ = test.state.handle(
+            .propose(PartitionID(2), Self.configuration(5, Self.nodes[0], Self.nodes[1])),
+            now: 60_000,
+            random: 1
+        )
+        for time: Milliseconds in stride(from: 61_000, through: 90_000, by: 1_000) {
+            test.beat(Self.nodes, at: time)
+            for node in [Self.nodes[2], learner] {
+                _ = test.state.handle(.beat(Self.member(node), stopped), now: time, random: 1)
+            }
+            _ = test.state.replaceLostReplicas(now: time)
+        }
+        let other = Set(Self.nodes).subtracting([Self.nodes[0], Self.nodes[1], Self.nodes[2], learner])
+        #expect(test.state.map.learners[PartitionID(2)].map(Set.init) == other)
+    }
+
     @Test func aProposalOfAWithdrawnLearnerIsDecidedToo() {
         var test = self
         test.propose(Self.configuration(5, Self.nodes[0], Self.nodes[1]))

@@ -11,7 +11,17 @@ extension NodeHealth {
         NodeHealth(isReady: true, problem: "", lostPartitions: partitions)
     }
 
-    private init(isReady: Bool, problem: String, lostPartitions: Set<PartitionID> = []) {
+    /// Of a node where some partitions have stopped.
+    static func well(butStopped partitions: Set<PartitionID>) -> NodeHealth {
+        NodeHealth(isReady: true, problem: "", stoppedPartitions: partitions)
+    }
+
+    private init(
+        isReady: Bool,
+        problem: String,
+        lostPartitions: Set<PartitionID> = [],
+        stoppedPartitions: Set<PartitionID> = []
+    ) {
         self.init(
             isReady: isReady,
             problem: problem,
@@ -20,7 +30,8 @@ extension NodeHealth {
             logBytes: 0,
             waitingLetters: 0,
             unappliedEntries: 0,
-            lostPartitions: lostPartitions
+            lostPartitions: lostPartitions,
+            stoppedPartitions: stoppedPartitions
         )
     }
 }

@@ -66,6 +66,55 @@ import Testing
         #expect(effects == [.commit(upTo: 2)])
     }
 
+    /// That its disk is slow shows where others have what it has not; not where nobody has.
+    @Test func aLogIsBehindOnlyWhereEnoughOthersAreAhead() {
+        var test = self
+        test.lead()
+        _ = test.tell(.submitted([[7]]))
+        _ = test.tell(.tick)
+        for node in [Self.second, Self.third] {
+            _ = test.hear(.acknowledge(.init(epoch: 2, durable: 2)), from: node)
+        }
+        #expect(!test.replica.isLogBehindOthers, "it may have been durable before all disks hung")
+        let later = Self.now + ReplicationTimes.standard.acknowledgement
+        let probe = ReplicatedEntry(epoch: 2, index: 3, payload: [])
+        var effects = test.tell(.tick, at: later)
+        #expect(effects.contains(.persist([probe], after: 2, ticket: 3)))
+        effects = test.tell(.tick, at: later + 100)
+        #expect(!effects.contains { if case .persist = $0 { true } else { false } }, "one is enough")
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 3)), from: Self.second)
+        #expect(!test.replica.isLogBehindOthers, "one alone could not go on")
+        _ = test.hear(.acknowledge(.init(epoch: 2, durable: 3)), from: Self.third)
+        #expect(test.replica.isLogBehindOthers)
+        _ = test.tell(.persisted(2))
+        _ = test.tell(.tick, at: later + 200)
+        #expect(!test.replica.isLogBehindOthers)
+    }
+
+    /// What a move leaves behind that nobody ended.
+    @Test func aReplicaTooManyIsLeftOutAfterAWhile() {
+        var settings = ReplicationSettings(replicationFactor: 3)
+        settings.patienceWithSurplus = 500_000
+        var test = self
+        test.replica = ReplicaState(
+            node: Self.primary,
+            partition: Self.partition,
+            settings: settings,
+            log: EpochTable(),
+            committed: 0
+        )
+        test.lead()
+        _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.third, Self.learner)))
+        var effects = test.tell(.tick, at: Self.now + 400_000)
+        #expect(!effects.contains { if case .propose = $0 { true } else { false } })
+        effects = test.tell(.tick, at: Self.now + 500_000)
+        let next = Self.configuration(4, Self.primary, Self.second, Self.third)
+        #expect(effects.contains(.propose(next, .removal)))
+        _ = test.tell(.configured(next), at: Self.now + 500_000)
+        effects = test.tell(.tick, at: Self.now + 1_100_000)
+        #expect(!effects.contains(.propose(Self.configuration(5, Self.primary, Self.second), .removal)))
+    }
+
     @Test func acknowledgementsOfAnEarlierEpochCountForNothing() {
         var test = self
         test.lead()

@@ -23,6 +23,10 @@ import Testing
         return QueryPart(PartitionQuery(partition: Self.partition, query: query), isOfPage: isOfPage, terms)
     }
 
+    private func tweet(_ id: UInt64) -> Tweet {
+        Tweet(id: TweetID(id), author: UserID(1), text: "", replyTo: nil, quoteOf: nil, replies: 0)
+    }
+
     private let timeline = Query.userTimeline(UserID(1), count: 20, before: nil, withTexts: false)
     private let tweets = Query.tweets([TweetID(5)])
 
@@ -83,5 +87,21 @@ import Testing
     @Test func whatAPageLacksIsAskedOfThePrimary() {
         let part = part(tweets, isOfPage: true, .any, turn: 2)
         #expect(part.node(in: Self.map) == Self.third && part.isInDoubt(.tweets([nil])))
+    }
+
+    /// What a secondary lacks may have been acknowledged by a primary that is gone since.
+    @Test func whatNobodyButThePrimaryCouldDenyStaysInDoubt() {
+        let unavailable = Refusal.unavailable("partition 0 does not answer")
+        var part = part(.tweets([TweetID(5), TweetID(6), TweetID(7)]), isOfPage: true, .primary)
+        #expect(part.result(of: .failure(unavailable)).result == .failure(unavailable))
+        part.goOn()
+        part.keep(.tweets([tweet(5), nil, nil]))
+        part.goOn(toPrimary: true)
+        part.goOn()
+        part.keep(.tweets([nil, tweet(6), nil]))
+        let partly = part.result(of: .failure(unavailable))
+        #expect(partly.result == .success(.tweets([tweet(5), tweet(6), nil])) && partly.doubt == unavailable)
+        let whole = part.result(of: .success(.tweets([nil, nil, nil])))
+        #expect(whole.result == .success(.tweets([nil, nil, nil])) && whole.doubt == nil, "the primary knows")
     }
 }

@@ -15,11 +15,13 @@ import Testing
     /// - Parameters:
     ///   - expected: what must have befallen the replicas in every run.
     ///   - occurrence: what must have happened in most of them.
+    ///   - unwanted: what must have happened in none.
     ///   - longestSilence: the most that the partition may answer nobody, in microseconds.
     ///   - longestWithoutWrite: the most that it may acknowledge no write.
     private func check(
         _ expected: Harm...,
         occurrence: Occurrence? = nil,
+        never unwanted: Occurrence? = nil,
         longestSilence: UInt64 = .max,
         longestWithoutWrite: UInt64 = .max,
         _ harm: @escaping @Sendable (Simulation) -> Void,
@@ -41,6 +43,10 @@ import Testing
             }
             for harm in expected {
                 #expect(result.coverage.count(of: harm) > 0, "seed \(seed): no \(harm)", sourceLocation: sourceLocation)
+            }
+            if let unwanted {
+                let times = result.coverage.count(of: unwanted)
+                #expect(times == 0, "seed \(seed): \(unwanted)", sourceLocation: sourceLocation)
             }
             #expect(result.acknowledgedWrites > 100, "seed \(seed)", sourceLocation: sourceLocation)
             #expect(result.longestSilence <= longestSilence, "seed \(seed)", sourceLocation: sourceLocation)
@@ -188,10 +194,21 @@ import Testing
     }
 
     @Test func primarysDiskHangs() {
-        // The log's patience, and then as if it had failed.
-        check(.slowDisk, longestWithoutWrite: 3 * Self.seconds / 2 + Self.failover) { simulation in
+        // Until it is seen that others' disks answer, and the log's patience; and then as if it had failed.
+        check(.slowDisk, occurrence: .hungDiskGivenUp, longestWithoutWrite: 5 * Self.seconds / 2 + Self.failover) {
+            simulation in
             simulation.repeating(every: 8 * Self.seconds) { simulation in
                 Harm.slowDisk.befall(simulation.firstPrimary, for: 6 * Self.seconds, in: simulation)
+            }
+        }
+    }
+
+    @Test func disksOfAllHang() {
+        // Nobody is a better place, so nobody gives its log up: all go on when their disks do.
+        let time = 6 * Self.seconds
+        check(.slowDisks, never: .hungDiskGivenUp, longestWithoutWrite: time + Self.failover) { simulation in
+            simulation.repeating(every: 10 * Self.seconds) { simulation in
+                Harm.slowDisks.befall(simulation.firstPrimary, for: time, in: simulation)
             }
         }
     }

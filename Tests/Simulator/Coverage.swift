@@ -1,3 +1,4 @@
+internal import Placement
 internal import Replication
 
 /// What can happen in the protocol.
@@ -5,6 +6,7 @@ package enum Occurrence: String, CaseIterable, Sendable {
     case entriesSent, signOfLife, acknowledged, mismatch, stale, resigned, leaving, lossTold, lossForgotten
     case persisted, truncated, committed, deposed
     case renewalProposed, claimProposed, removalProposed, admissionProposed, transferProposed
+    case claimWithTheAbsentPrimary, epochBegunForSomebodyElse, surplusLeftOut, withdrawnLearnerDecided, primaryBehind
     case proposalGranted, proposalTooLate, epochBegun
     case logRead, snapshotSent, snapshotInstalled, discarded
     case readRefusedAfterwards, writeOfUnknownOutcome, failedLog, unansweredAdmission, hiddenAdmission,
@@ -64,18 +66,21 @@ package struct Coverage: Sendable {
         switch effect {
         case .persist: note(.persisted)
         case .commit: note(.committed)
-        case .claim: note(.claimProposed)
-        case .propose(_, let reason): noteProposal(reason)
+        case .claim(let next, let primary):
+            note(next.replicas.contains(primary) ? .claimWithTheAbsentPrimary : .claimProposed)
         case .readEntries: note(.logRead)
         case .sendSnapshot: note(.snapshotSent)
         case .deposed: note(.deposed)
         case .forgetLoss: note(.lossForgotten)
-        case .send, .learn, .askForMap, .stop, .discard, .noteLoss: break
+        case .send, .propose, .learn, .askForMap, .stop, .discard, .noteLoss: break
         }
     }
 
-    private mutating func noteProposal(_ reason: Proposal.Reason) {
+    /// - Parameter isFull: whether the members that are left are as many as a partition is to have.
+    mutating func noteProposal(_ reason: Proposal.Reason, by replica: ReplicaState?, isFull: Bool) {
         switch reason {
+        case .renewal where replica?.isPrimary == true: note(.epochBegunForSomebodyElse)
+        case .removal where isFull: note(.surplusLeftOut)
         case .renewal: note(.renewalProposed)
         case .claim: note(.claimProposed)
         case .removal: note(.removalProposed)

@@ -7,7 +7,7 @@ internal import Replication
 /// The faults of a simulation.
 package enum Harm: CaseIterable, Sendable {
     case crash, crashOfAll, pause, isolation, cutPair, cutOneWay, flap, lateReplies, coordinatorDown
-    case loss, repetition, slowNetwork, slowDisk, fullDisk, failedSync, unreadableLog, lostData, damagedLog,
+    case loss, repetition, slowNetwork, slowDisk, slowDisks, fullDisk, failedSync, unreadableLog, lostData, damagedLog,
         damagedPart, flippedBit
     case flush, transfer, leave, rebuild, move
     case clockStep
@@ -188,6 +188,10 @@ package enum Harm: CaseIterable, Sendable {
             simulation.network.longestDelay = UInt64.random(in: 10_000...600_000, using: &simulation.random)
             simulation.schedule(after: time) { [unowned simulation] in simulation.network.longestDelay = 2_000 }
         case .slowDisk: node.hangDisk(for: time)
+        case .slowDisks:
+            for node in simulation.sortedNodes {
+                node.hangDisk(for: time)
+            }
         case .fullDisk: node.fullUntil = max(node.fullUntil, simulation.now + time)
         case .failedSync:
             guard node.isUp else { return false }

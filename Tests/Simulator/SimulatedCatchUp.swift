@@ -34,7 +34,7 @@ extension SimulatedNode {
     /// Others do without what this node has of a partition, until whoever operates it starts it again.
     private func stop(_ partition: PartitionID) {
         simulation.coverage.note(.stoppedByItsLog)
-        hasStoppedPartition = true
+        stopped.insert(partition)
         logFailed(in: partition)
         whenAwake(after: simulation.drawOperatorsDelay(), run) {
             self.crash()

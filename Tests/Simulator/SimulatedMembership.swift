@@ -26,7 +26,17 @@ final class SimulatedMembership {
         ask(
             .beat(
                 simulation.member(node.id),
-                Simulation.health(isReady: !node.wantsToLeave && !node.hasStoppedPartition, lost: node.disk.lost)
+                NodeHealth(
+                    isReady: !node.wantsToLeave,
+                    problem: "",
+                    durability: "always",
+                    partitions: 0,
+                    logBytes: 0,
+                    waitingLetters: 0,
+                    unappliedEntries: 0,
+                    lostPartitions: node.disk.lost,
+                    stoppedPartitions: node.stopped
+                )
             )
         )
     }

@@ -15,8 +15,6 @@ final class SimulatedNode {
     }
 
     static let tick: UInt64 = 50_000
-    /// How many ticks a sync may take, where all partitions can go on without this node.
-    private static let patience = 30
 
     let id: NodeID
     unowned let simulation: Simulation
@@ -29,15 +27,15 @@ final class SimulatedNode {
     var lostProposals: [PartitionID: (next: PartitionMap.Configuration, end: UInt64)] = [:]
     /// Until then no sync ends.
     var hungUntil: UInt64 = 0
-    private var ticksOfSync = 0
+    var ticksOfSync = 0
     /// Until then nothing can be read back from its log.
     var unreadableUntil: UInt64 = 0
     /// Until then it takes nothing new.
     var fullUntil: UInt64 = 0
     /// It is about to be ended.
     var isEnding = false
-    /// One of its partitions has stopped, and the node says that it is not well.
-    var hasStoppedPartition = false
+    /// Its partitions that have stopped.
+    var stopped: Set<PartitionID> = []
     /// Its data is lost: it never comes back as itself.
     var isRetired = false
 
@@ -54,7 +52,7 @@ final class SimulatedNode {
     private var unapplied: [PartitionID: [LogIndex: ReplicatedEntry]] = [:]
     private var waiting: [PartitionID: [LogIndex: Waiting]] = [:]
     private var tickets: [(write: UInt64, partition: PartitionID, ticket: UInt64)] = []
-    private var isSyncing = false
+    private(set) var isSyncing = false
     private(set) var map = PartitionMap()
     private lazy var courier = SimulatedCourier(node: self, simulation: simulation)
     private lazy var membership = SimulatedMembership(node: self, simulation: simulation)
@@ -138,10 +136,8 @@ final class SimulatedNode {
         ticksOfSync = 0
         pausedUntil = 0
         isEnding = false
-        hasStoppedPartition = false
+        stopped = []
     }
-
-    func hangDisk(for time: UInt64) { hungUntil = max(hungUntil, simulation.now + time) }
 
     private func keepTicking(_ run: UInt64) {
         whenAwake(after: SimulatedNode.tick, run) {
@@ -201,24 +197,6 @@ final class SimulatedNode {
 
     var isFull: Bool { simulation.now < fullUntil }
     var wantsToLeave: Bool { isEnding || isFull || disk.hasFailed }
-
-    /// A disk that does not answer makes its node useless as a member, and keeps it from being replaced.
-    private func giveUpHungDisk() {
-        let isDispensable = map.configurations.allSatisfy {
-            !$0.replicas.contains(id) || $0.replicas.count > simulation.settings.minimumReplicas
-        }
-        guard isSyncing, !disk.hasFailed, isDispensable else { return }
-        ticksOfSync += 1
-        guard ticksOfSync > SimulatedNode.patience else { return }
-        simulation.coverage.note(.hungDiskGivenUp)
-        disk.hasFailed = true
-        logFailed()
-        simulation.schedule(after: simulation.drawOperatorsDelay()) { [unowned self, run] in
-            guard self.run == run, run != 0 else { return }
-            self.crash()
-            self.start()
-        }
-    }
 
     private func updateWants() {
         var wants: [NodeID: [PartitionID: UInt64]] = [:]
@@ -301,9 +279,9 @@ final class SimulatedNode {
     }
 
     func submit(_ command: SimulatedCommand, in partition: PartitionID, _ waiting: Waiting?) -> Bool {
-        guard !isFull, let replica = replicas[partition], mayRead(replica),
-            replica.mayWrite(now: now, leases: leases)
-        else { return false }
+        guard !isFull, let replica = replicas[partition], mayRead(replica) else { return false }
+        if replica.isBehind { simulation.coverage.note(.primaryBehind) }
+        guard replica.mayWrite(now: now, leases: leases) else { return false }
         self.waiting[partition, default: [:]][replica.lastIndex + 1] = waiting
         handle(.submitted([command.encoded()]), in: partition)
         return true
@@ -347,6 +325,8 @@ final class SimulatedNode {
             simulation.trace { "\(self.id) learns partition \(partition) \(configuration)" }
             leases.learn(configuration, of: partition)
         case .propose(let configuration, let reason):
+            let isFull = configuration.replicas.count >= simulation.settings.replicationFactor
+            simulation.coverage.noteProposal(reason, by: replicas[partition], isFull: isFull)
             if reason == .admission { Harm.maybe(whileAdmitting: configuration, to: partition, by: id, in: simulation) }
             propose(configuration, for: partition)
         case .claim(let configuration, let primary):

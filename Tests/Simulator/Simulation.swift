@@ -25,19 +25,6 @@ package final class Simulation {
         package var isLong: Bool { steps >= 1_000 && coverage.faults >= 3 }
     }
 
-    static func health(isReady: Bool, lost: Set<PartitionID> = []) -> NodeHealth {
-        NodeHealth(
-            isReady: isReady,
-            problem: "",
-            durability: "always",
-            partitions: 0,
-            logBytes: 0,
-            waitingLetters: 0,
-            unappliedEntries: 0,
-            lostPartitions: lost
-        )
-    }
-
     private static let faultsBegin: UInt64 = 3_000_000
     private static let faultsEnd: UInt64 = 15_000_000
     private static let clientsEnd: UInt64 = 26_000_000
@@ -101,8 +88,9 @@ package final class Simulation {
         settings.window = 8
         settings.entriesPerMessage = 4
         settings.recentBytes = 1_500
-        settings.largestUncommitted = 64
+        settings.largestUncommitted = 12
         settings.largestUnapplied = 6
+        settings.patienceWithSurplus = 2_000_000
         self.settings = settings
         longestSync = random.one(in: 3) ? 60_000 : 2_000
         network.keepsOrder = random.one(in: 3)
@@ -233,8 +221,11 @@ package final class Simulation {
         }
         let version = coordinator.map.version
         let effects = coordinator.handle(request, now: now / 1_000, random: 1)
-        if case .propose = request {
+        if case .propose(let partition, let next) = request {
             coverage.note(coordinator.map.version > version ? .proposalGranted : .proposalTooLate)
+            if coordinator.map.version > version, coordinator.map.configurations[Int(partition.rawValue)] != next {
+                coverage.note(.withdrawnLearnerDecided)
+            }
         }
         for case .answer(let reply) in effects {
             guard case .node(let id) = asker, nodes[id]?.run == run else { continue }
@@ -455,7 +446,7 @@ package final class Simulation {
             node.fullUntil = 0
             node.hungUntil = 0
             node.unreadableUntil = 0
-            if node.disk.hasFailed || node.hasStoppedPartition { node.crash() }
+            if node.disk.hasFailed || !node.stopped.isEmpty { node.crash() }
             node.start()
         }
     }
@@ -473,6 +464,9 @@ package final class Simulation {
             }
             if configuration.replicas.count < min(coordinator.map.replicationFactor, nodes.count) {
                 fail("partition \(partition) lacks replicas after healing: \(configuration)")
+            }
+            if configuration.replicas.count > coordinator.map.replicationFactor {
+                fail("partition \(partition) has replicas too many after healing: \(configuration)")
             }
             for id in configuration.replicas {
                 guard let node = nodes[id], let other = node.replicas[partition] else { continue }

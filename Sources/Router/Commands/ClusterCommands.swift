@@ -12,7 +12,7 @@ enum ClusterCommands {
                 let durabilities = Set((view.nodes ?? []).compactMap { $0.health?.durability }).sorted()
                 let isOK =
                     view.map.layout != nil && reachable?.count == view.map.members.count
-                    && (reachable ?? []).allSatisfy { $0.health?.isReady ?? false }
+                    && (reachable ?? []).allSatisfy { $0.health?.isWell ?? false }
                 return .map([
                     ("state", .bulk(view.map.layout == nil ? "uninitialized" : isOK ? "ok" : "degraded")),
                     ("id", .bulk(String(view.map.clusterID))),
@@ -65,7 +65,7 @@ enum ClusterCommands {
             ("zone", .bulk(member.zone)),
             ("weight", Replies.number(member.weight)),
             ("primaries", Replies.number(map.partitions(of: member.id).count)),
-            ("ready", .integer(health?.isReady ?? false ? 1 : 0)),
+            ("ready", .integer(health?.isWell ?? false ? 1 : 0)),
             ("problem", .bulk(health?.problem ?? "")),
             ("silentMilliseconds", status?.silentMilliseconds.map { Replies.number($0) } ?? .null),
             ("durability", .bulk(health?.durability ?? "unknown")),

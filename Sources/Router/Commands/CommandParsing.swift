@@ -68,9 +68,13 @@ package struct CommandParsing {
                 if let next = try? then(answer) { follow(next, steps: steps - 1, reply) }
             }
         case .gather(let queries, _, let then):
-            follow(then(queries.map { _ in .failure(.unavailable("")) }), steps: steps - 1, reply)
+            follow(then(queries.map { _ in PartResult(.failure(.unavailable(""))) }), steps: steps - 1, reply)
             for answer in answers {
-                follow(then(queries.map { _ in .success(answer) }), steps: steps - 1, reply)
+                follow(
+                    then(queries.map { _ in PartResult(.success(answer), doubt: .unavailable("")) }),
+                    steps: steps - 1,
+                    reply
+                )
             }
         case .reply(let value): encode(value, reply)
         case .cluster(let render): encode(render(ClusterView(map: PartitionMap(), nodes: nil)), reply)

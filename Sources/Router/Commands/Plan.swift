@@ -14,7 +14,7 @@ enum Plan {
     /// Queries of several partitions, one request a node; each has a result of its own.
     ///
     /// Texts of a page that is made already may come from any member where a primary does not answer.
-    case gather([PartitionQuery], isOfPage: Bool = false, ([Result<Answer, Refusal>]) -> Plan)
+    case gather([PartitionQuery], isOfPage: Bool = false, ([PartResult]) -> Plan)
     /// What the coordinator knows.
     case cluster((ClusterView) -> RESPValue)
     /// Something about the connection itself.

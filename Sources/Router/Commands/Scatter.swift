@@ -29,15 +29,15 @@ struct Scatter<Item> {
     }
 
     /// Puts the answers in the items' places: null where an item can be nowhere, an error where its partition does
-    /// not answer.
+    /// not answer, or where nobody who has answered can say that it is gone.
     ///
     /// - Parameter values: the replies in an answer; nil where it is of another kind.
-    func gather(_ results: [Result<Answer, Refusal>], _ values: (Answer) -> [RESPValue]?) -> [RESPValue] {
+    func gather(_ results: [PartResult], _ values: (Answer) -> [RESPValue]?) -> [RESPValue] {
         var replies = [RESPValue](repeating: .null, count: count)
-        for (group, result) in zip(groups, results) {
+        for (group, part) in zip(groups, results) {
             let found: [RESPValue]?
             let refusal: Refusal
-            switch result {
+            switch part.result {
             case .success(let answer):
                 found = values(answer)
                 refusal = Plan.strangeAnswer
@@ -47,7 +47,8 @@ struct Scatter<Item> {
             }
             for (index, (position, _)) in group.items.enumerated() {
                 if let found, index < found.count {
-                    replies[position] = found[index]
+                    let doubt = found[index] == .null ? part.doubt : nil
+                    replies[position] = doubt.map { Replies.error($0) } ?? found[index]
                 } else {
                     replies[position] = Replies.error(refusal)
                 }

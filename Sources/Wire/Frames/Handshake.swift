@@ -3,7 +3,7 @@ internal import Model
 /// What the two sides of a connection tell each other before anything else.
 package struct Handshake: Equatable, Sendable {
     /// The version of the protocol; both sides must speak the same one.
-    package static let version: UInt16 = 12
+    package static let version: UInt16 = 13
     static let magic: UInt32 = 0x4b4f_4f52  // "ROOK"
 
     /// Shared by all processes of a cluster. Sent in the clear: the cluster's network is to be trusted.
