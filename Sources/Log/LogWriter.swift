@@ -4,8 +4,12 @@ package import Model
 ///
 /// After a write or a sync that failed it takes nothing more, for good: what a failed `fdatasync` left on the device
 /// is unknown, and trying again reports success for pages the kernel has dropped (the "fsyncgate" of PostgreSQL,
-/// 2018).
+/// 2018). A new process reads such pages as if they were written: what is not known to be synced is written once more
+/// when the log is opened.
 package final class LogWriter {
+    /// What is read and written at a time when a log is opened.
+    private static let rewrittenBytes = 1 << 20
+
     private let fileSystem: any FileSystem
     private let segmentBytes: Int
     private var segments: [Segment]
@@ -39,6 +43,7 @@ package final class LogWriter {
             try writer.beginSegment(base: 0)
         } else {
             // What the process before left unsynced may exist only in the page cache, and is about to be built on.
+            try writer.rewrite(behind: recovery.syncedThrough)
             try writer.sync()
             // Nothing is written behind damage: what is written is read back without it.
             if recovery.result.damages > 0 { try writer.beginSegment(base: writer.end) }
@@ -113,6 +118,22 @@ package final class LogWriter {
                 // One after the other, so that a crash never leaves a gap.
                 try fileSystem.syncDirectory()
                 segments.removeFirst()
+            }
+        }
+    }
+
+    /// Writes what is not known to be synced once more, as it is.
+    private func rewrite(behind synced: UInt64) throws(LogError) {
+        try guarded { () throws(LogError) in
+            guard let last = segments.last else { return }
+            // Where nothing is known to be synced, the header is not either.
+            let isKnown = synced > last.base + UInt64(BatchFormat.segmentHeaderSize)
+            var offset = isKnown ? synced - last.base : 0
+            while offset < last.file.size {
+                let bytes = try last.file.read(at: offset, count: LogWriter.rewrittenBytes)
+                guard !bytes.isEmpty else { return }
+                try last.file.rewrite(at: offset, bytes)
+                offset += UInt64(bytes.count)
             }
         }
     }

@@ -27,6 +27,8 @@ struct SegmentRecovery {
     private let damage: Damage
     private(set) var result = LogRecovery()
     private(set) var segments: [Segment] = []
+    /// How far the log says that it was synced.
+    private(set) var syncedThrough: UInt64 = 0
 
     init(
         fileSystem: any FileSystem,
@@ -117,6 +119,7 @@ struct SegmentRecovery {
                 for record in batch.records {
                     try body(record)
                 }
+                syncedThrough = max(syncedThrough, batch.syncedThrough)
                 position = batch.end
             case .failure(let damage):
                 if isLast, try cutTornTail(of: &segment, bytes: bytes, at: position, damage: damage) { return }
@@ -137,7 +140,7 @@ struct SegmentRecovery {
         in bytes: [UInt8],
         at position: Int,
         base: UInt64
-    ) -> Result<(records: [LogRecord], end: Int), BatchFormat.Damage> {
+    ) -> Result<(records: [LogRecord], syncedThrough: UInt64, end: Int), BatchFormat.Damage> {
         Result { () throws(BatchFormat.Damage) in
             guard let header = BatchFormat.batchHeader(bytes[position...], at: base + UInt64(position)) else {
                 throw BatchFormat.Damage(partition: nil, what: "a batch's header is not legible")
@@ -147,7 +150,8 @@ struct SegmentRecovery {
             guard end <= bytes.count else {
                 throw BatchFormat.Damage(partition: nil, what: "a batch ends behind its segment")
             }
-            return (try BatchFormat.records(in: Array(bytes[start..<end]), count: header.recordCount), end)
+            let records = try BatchFormat.records(in: Array(bytes[start..<end]), count: header.recordCount)
+            return (records, header.syncedThrough, end)
         }
     }
 

@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// A file system in memory that keeps, over a crash, only what was synced: bytes by `sync` of their file, names by
 /// `syncDirectory`. It can crash at any operation. Of what was not synced a crash leaves anything: a part of the bytes
-/// appended, bytes that were cut off, files that were removed.
+/// appended, bytes that were cut off, files that were removed. A sync can fail as Linux has it: what it was to write counts as
+/// written from then on, can be read, and is not on the device until it is written again.
 package final class ForgettingFileSystem: FileSystem {
     /// A crash in the middle of an operation; everything after it fails too.
     package static let crash = LogError.inputOutput("crash")
@@ -13,6 +14,26 @@ package final class ForgettingFileSystem: FileSystem {
         var synced: [UInt8] = []
         /// How far the file was cut since it was synced.
         var cut: Int?
+        /// What a failed sync was to write.
+        var unwritten: Range<Int>?
+
+        mutating func sync() {
+            synced = bytes
+            cut = nil
+            for index in (unwritten ?? 0..<0).clamped(to: 0..<bytes.count) {
+                synced[index] = 0
+            }
+        }
+
+        mutating func failToSync() {
+            unwritten = min(unwritten?.lowerBound ?? synced.count, synced.count)..<bytes.count
+        }
+
+        mutating func rewrite(at offset: Int, _ new: [UInt8]) {
+            bytes.replaceSubrange(offset..<offset + new.count, with: new)
+            guard let lost = unwritten, offset <= lost.lowerBound else { return }
+            unwritten = min(lost.upperBound, offset + new.count)..<lost.upperBound
+        }
 
         /// What a crash leaves.
         func afterCrash(using random: inout some RandomNumberGenerator) -> [UInt8] {
@@ -38,6 +59,8 @@ package final class ForgettingFileSystem: FileSystem {
         var hasCrashed = false
         /// A device that says that it has synced and has not.
         var isLying = false
+        /// Whether the next sync of a file fails.
+        var failsNextSync = false
 
         var files: [String: [UInt8]] { directory.mapValues { contents[$0]?.bytes ?? [] } }
 
@@ -54,6 +77,12 @@ package final class ForgettingFileSystem: FileSystem {
 
         mutating func remove(_ name: String) {
             directory[name] = nil
+        }
+
+        func ofAnotherProcess() -> State {
+            var state = self
+            (state.operations, state.bytesRead, state.crashAt, state.hasCrashed) = (0, 0, nil, false)
+            return state
         }
 
         mutating func syncDirectory() {
@@ -80,6 +109,10 @@ package final class ForgettingFileSystem: FileSystem {
         var state = State()
         state.crashAt = crashAt
         state.isLying = isLying
+        self.state = Mutex(state)
+    }
+
+    private init(_ state: State) {
         self.state = Mutex(state)
     }
 
@@ -111,10 +144,14 @@ package final class ForgettingFileSystem: FileSystem {
         )
     }
 
-    /// What is found after the process has died and the machine has not: everything written.
+    /// What is found after the process has died and the machine has not: everything written, synced or not.
     package func afterProcessDeath() -> ForgettingFileSystem {
-        let state = state.withLock { $0 }
-        return ForgettingFileSystem(files: state.files, crashAt: nil, isLying: state.isLying)
+        ForgettingFileSystem(state.withLock { $0.ofAnotherProcess() })
+    }
+
+    /// Lets the next sync of a file fail.
+    package func failNextSync() {
+        state.withLock { $0.failsNextSync = true }
     }
 
     /// Changes one byte of a file.
@@ -187,13 +224,19 @@ private final class ForgettingFile: AppendableFile {
         try system.step { $0[self.name]?.bytes.append(contentsOf: bytes) }
     }
 
+    func rewrite(at offset: UInt64, _ bytes: [UInt8]) throws(LogError) {
+        try system.step { $0[self.name]?.rewrite(at: Int(offset), bytes) }
+    }
+
     func sync() throws(LogError) {
+        var hasFailed = false
         try system.step { state in
-            guard !state.isLying, var contents = state[self.name] else { return }
-            contents.synced = contents.bytes
-            contents.cut = nil
-            state[self.name] = contents
+            hasFailed = state.failsNextSync
+            state.failsNextSync = false
+            if hasFailed { return state[self.name]?.failToSync() ?? () }
+            if !state.isLying { state[self.name]?.sync() }
         }
+        if hasFailed { throw .inputOutput("sync") }
     }
 
     func read(at offset: UInt64, count: Int) throws(LogError) -> [UInt8] {

@@ -173,6 +173,7 @@ private struct SlowFileSystem: FileSystem {
             try inner.read(at: offset, count: count)
         }
         func truncate(to size: UInt64) throws(LogError) { try inner.truncate(to: size) }
+        func rewrite(at offset: UInt64, _ bytes: [UInt8]) throws(LogError) { try inner.rewrite(at: offset, bytes) }
 
         func sync() throws(LogError) {
             Thread.sleep(forTimeInterval: 0.02)

@@ -173,6 +173,29 @@ import Testing
         #expect(throws: LogError.self) { try Self.open(left) }
     }
 
+    /// What a failed sync has left can be read by the next process, and a sync of that one writes nothing of it.
+    @Test func whatAFailedSyncHasLeftIsWrittenAgain() throws {
+        for batches in 0..<9 {
+            let files = ForgettingFileSystem()
+            let (writer, _, _) = try Self.open(files)
+            for number in 0..<batches {
+                try writer.append([Self.record(number)])
+                try writer.sync()
+            }
+            try writer.append([Self.record(batches)])
+            files.failNextSync()
+            #expect(throws: LogError.self) { try writer.sync() }
+            let next = files.afterProcessDeath()
+            let found = try Self.open(next)
+            #expect(found.records == (0...batches).map { Self.record($0) })
+            try found.writer.append([Self.record(batches + 1)])
+            try found.writer.sync()
+            var random = SeededGenerator(seed: UInt64(batches))
+            let left = try Self.open(next.afterCrash(using: &random))
+            #expect(left.records == (0...batches + 1).map { Self.record($0) })
+        }
+    }
+
     @Test func aFailedWriteMakesTheLogReadOnlyForGood() throws {
         let files = ForgettingFileSystem(crashAt: 6)
         let (writer, _, _) = try Self.open(files)

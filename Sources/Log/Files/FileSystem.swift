@@ -14,6 +14,9 @@ package protocol FileSystem: Sendable {
 package protocol AppendableFile: AnyObject {
     var size: UInt64 { get }
     func append(_ bytes: [UInt8]) throws(LogError)
+    /// Writes bytes that are there once more, as they are: after a sync that failed, systems take for written what they never
+    /// wrote, and later syncs write nothing of it.
+    func rewrite(at offset: UInt64, _ bytes: [UInt8]) throws(LogError)
     /// Makes everything appended durable.
     func sync() throws(LogError)
     /// Reads up to `count` bytes; fewer only at the end of the file.

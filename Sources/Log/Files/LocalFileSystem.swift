@@ -62,6 +62,11 @@ private final class LocalFile: AppendableFile {
     }
 
     func append(_ bytes: [UInt8]) throws(LogError) {
+        try rewrite(at: size, bytes)
+        size += UInt64(bytes.count)
+    }
+
+    func rewrite(at offset: UInt64, _ bytes: [UInt8]) throws(LogError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -69,14 +74,13 @@ private final class LocalFile: AppendableFile {
                     descriptor,
                     buffer.baseAddress?.advanced(by: written),
                     buffer.count - written,
-                    off_t(size) + off_t(written)
+                    off_t(offset) + off_t(written)
                 )
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw failure("write", path) }
             written += count
         }
-        size += UInt64(bytes.count)
     }
 
     func sync() throws(LogError) {
