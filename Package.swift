@@ -67,12 +67,16 @@ let package = Package(
         library("MapStorage", ["CChecksum", "Model", "Placement", "Store"]),
         library("Messages", ["Model", "Placement", "Replication"]),
         library("Settings"),
+        library("EventLoops", [.coreMetrics, .deque, .nioCore, .nioPosix]),
         library("Observability", ["CJemalloc", .nioCore, .nioPosix, .nioHTTP1, .coreMetrics, .logging]),
         library("Wire", ["CChecksum", "Model", .nioCore, .nioPosix, .logging]),
         library("ClusterLinks", ["Messages", "Model", "Placement", "Settings", "Wire", .nioCore, .logging]),
         library(
             "Launch",
-            ["Observability", "Settings", .arguments, .coreMetrics, .logging, .nioCore, .nioPosix, .unixSignals]
+            [
+                "EventLoops", "Observability", "Settings", .arguments, .coreMetrics, .logging, .nioCore, .nioPosix,
+                .unixSignals,
+            ]
         ),
         library(
             "Coordinator",
@@ -92,7 +96,8 @@ let package = Package(
         library(
             "Node",
             [
-                "ClusterLinks", "Launch", "Log", "Mail", "MapStorage", "Messages", "Model", "Observability",
+                "ClusterLinks", "EventLoops", "Launch", "Log", "Mail", "MapStorage", "Messages", "Model",
+                "Observability",
                 "Partitions",
                 "Placement", "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics,
                 .nioConcurrencyHelpers, .nioCore, .nioPosix,
@@ -102,8 +107,8 @@ let package = Package(
         library(
             "Router",
             [
-                "ClusterLinks", "Launch", "Messages", "Model", "Observability", "Placement", "Settings", "Wire", .deque,
-                .logging, .metrics, .nioCore, .nioPosix,
+                "ClusterLinks", "EventLoops", "Launch", "Messages", "Model", "Observability", "Placement", "Settings",
+                "Wire", .deque, .logging, .metrics, .nioCore, .nioPosix,
             ]
         ),
         executable("rookery-router", ["Launch", "Router", "Settings", .arguments]),
@@ -157,6 +162,7 @@ let package = Package(
             ["ClusterLinks", "Messages", "Model", "Placement", "Settings", "Wire", .logging, .nioCore, .nioPosix]
         ),
         tests("SettingsTests", ["Settings", "TestSupport"]),
+        tests("EventLoopsTests", ["EventLoops", .nioCore, .nioPosix, .nioEmbedded, .deque]),
         tests("ObservabilityTests", ["Observability", .logging]),
         tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore, .nioEmbedded]),

@@ -51,18 +51,22 @@ let package = Package(
         module("Replication", ["Model", "Placement", deque]),
         module("Messages", ["Model", "Placement", "Replication"]),
         module("Settings"),
+        module("EventLoops", [coreMetrics, deque, nioCore, nioPosix]),
         module("Observability", ["CJemalloc", nioCore, nioPosix, nioHTTP1, coreMetrics, logging]),
         module("Wire", ["CChecksum", "Model", nioCore, nioPosix, logging]),
         module("ClusterLinks", ["Messages", "Model", "Placement", "Settings", "Wire", nioCore, logging]),
         module(
             "Launch",
-            ["Observability", "Settings", arguments, coreMetrics, logging, nioCore, nioPosix, unixSignals]
+            [
+                "EventLoops", "Observability", "Settings", arguments, coreMetrics, logging, nioCore, nioPosix,
+                unixSignals,
+            ]
         ),
         module(
             "Router",
             [
-                "ClusterLinks", "Launch", "Messages", "Model", "Observability", "Placement", "Settings", "Wire", deque,
-                logging, metrics, nioCore, nioPosix,
+                "ClusterLinks", "EventLoops", "Launch", "Messages", "Model", "Observability", "Placement", "Settings",
+                "Wire", deque, logging, metrics, nioCore, nioPosix,
             ]
         ),
         module("Client", [deque, nioCore, nioPosix]),

@@ -1,4 +1,5 @@
 internal import CoreMetrics
+package import EventLoops
 internal import Foundation
 package import Logging
 internal import NIOCore

@@ -23,14 +23,43 @@ package struct ActorQueue<Work> {
 
         var isIdle: Bool { unanswered == 0 && waiting.isEmpty }
 
-        func mayBegin(_ kind: Kind) -> Bool {
+        private func mayBegin(_ kind: Kind) -> Bool {
             switch kind {
             case .read, .exclusiveWrite: unanswered == 0
             case .write: !isEntering
             }
         }
+
+        /// - Returns: whether the work may begin at once; else it waits.
+        mutating func arrive(_ kind: Kind, _ work: () -> Work) -> Bool {
+            guard waiting.isEmpty, mayBegin(kind) else {
+                waiting.append((kind, work()))
+                return false
+            }
+            begin(kind)
+            return true
+        }
+
+        mutating func next() -> Work? {
+            guard let first = waiting.first, mayBegin(first.kind) else { return nil }
+            waiting.removeFirst()
+            begin(first.kind)
+            return first.work
+        }
+
+        mutating func answered() {
+            unanswered -= 1
+            isEntering = isEntering && unanswered > 0
+        }
+
+        private mutating func begin(_ kind: Kind) {
+            guard kind != .read else { return }
+            unanswered += 1
+            isEntering = true
+        }
     }
 
+    /// Changed where they are: a copy of a long line for each piece of work would hold everybody up.
     private var lines: [Actor: Line] = [:]
     package private(set) var waitingCount = 0
 
@@ -38,19 +67,12 @@ package struct ActorQueue<Work> {
 
     /// Whether the work may begin now; else it waits, and `next` will return it.
     package mutating func arrive(_ kind: Kind, for actor: Actor, _ work: @autoclosure () -> Work) -> Bool {
-        guard var line = lines[actor] else {
+        guard let begins = lines[actor]?.arrive(kind, work) else {
             if kind != .read { lines[actor] = Line(unanswered: 1, isEntering: true) }
             return true
         }
-        if line.waiting.isEmpty, line.mayBegin(kind) {
-            begin(kind, &line)
-            lines[actor] = line
-            return true
-        }
-        line.waiting.append((kind, work()))
-        waitingCount += 1
-        lines[actor] = line
-        return false
+        if !begins { waitingCount += 1 }
+        return begins
     }
 
     /// A write has entered the log, or has been given up before it could.
@@ -60,21 +82,21 @@ package struct ActorQueue<Work> {
 
     /// A write has been answered.
     package mutating func answered(_ actor: Actor) {
-        guard var line = lines[actor] else { return }
-        line.unanswered -= 1
-        line.isEntering = line.isEntering && line.unanswered > 0
-        lines[actor] = line.isIdle ? nil : line
+        lines[actor]?.answered()
+        forgetIdle(actor)
     }
 
     /// The next piece of work of the actor that may begin; to be called until it returns nil after each `entered`
     /// and `answered`.
     package mutating func next(_ actor: Actor) -> Work? {
-        guard var line = lines[actor], let first = line.waiting.first, line.mayBegin(first.kind) else { return nil }
-        line.waiting.removeFirst()
+        guard let work = lines[actor]?.next() else { return nil }
         waitingCount -= 1
-        begin(first.kind, &line)
-        lines[actor] = line.isIdle ? nil : line
-        return first.work
+        forgetIdle(actor)
+        return work
+    }
+
+    private mutating func forgetIdle(_ actor: Actor) {
+        if lines[actor]?.isIdle == true { lines[actor] = nil }
     }
 
     /// Takes everything that waits, for when the partition stops.
@@ -83,11 +105,5 @@ package struct ActorQueue<Work> {
         lines = [:]
         waitingCount = 0
         return all
-    }
-
-    private func begin(_ kind: Kind, _ line: inout Line) {
-        guard kind != .read else { return }
-        line.unanswered += 1
-        line.isEntering = true
     }
 }

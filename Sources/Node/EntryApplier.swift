@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import EventLoops
 internal import Model
 internal import NIOCore
 internal import Partitions

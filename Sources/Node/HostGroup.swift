@@ -1,4 +1,5 @@
 internal import ClusterLinks
+internal import EventLoops
 internal import Launch
 internal import Logging
 internal import Messages

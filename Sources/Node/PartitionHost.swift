@@ -1,4 +1,5 @@
 internal import ClusterLinks
+internal import EventLoops
 internal import Log
 internal import Logging
 internal import Mail

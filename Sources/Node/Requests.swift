@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import Logging
 internal import Mail
 internal import Model
@@ -21,6 +22,8 @@ final class Requests {
     private static let longestSettlement = TimeAmount.seconds(30)
     /// How often a creation looks whether another one of its name has been settled.
     private static let nameRetry = TimeAmount.milliseconds(5)
+    /// Pieces of one actor's work that are begun at once.
+    private static let mostAtOnce = 64
     static let unknownOutcome = Refusal.timeout("outcome unknown: retry with the same KEY")
 
     private unowned let replica: Replica
@@ -28,7 +31,7 @@ final class Requests {
     private let limit: Int
     private var actors = ActorQueue<Work>()
     private var waiters = SettlementWaiters<Write>()
-    /// Actors whose waiting work is being begun further up the stack.
+    /// Actors whose waiting work is being begun further up the stack, or in a later turn.
     private var draining: Set<Actor> = []
     /// Grows whenever everything that was under way is given up.
     private var term: UInt64 = 0
@@ -152,12 +155,26 @@ final class Requests {
     /// the stack.
     private func drain(_ actor: Actor) {
         guard draining.insert(actor).inserted else { return }
-        defer { draining.remove(actor) }
-        while let work = actors.next(actor) {
-            switch work {
+        var rest = Requests.mostAtOnce
+        begin(lineOf: actor) {
+            rest -= 1
+            return rest > 0
+        }
+    }
+
+    /// Begins what waits in an actor's line and may begin; the rest of a long one when the loop has looked for input.
+    private func begin(lineOf actor: Actor, while mayGoOn: () -> Bool) {
+        repeat {
+            switch actors.next(actor) {
             case .write(let write): begin(write)
             case .read(let read): perform(read)
+            case nil:
+                draining.remove(actor)
+                return
             }
+        } while mayGoOn()
+        host.turns.add(.awaited) { end in
+            self.begin(lineOf: actor) { .now() < end }
         }
     }
 

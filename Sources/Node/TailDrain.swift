@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import Logging
 internal import NIOCore
 internal import Partitions

@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import Logging
 internal import Model
 internal import NIOCore
@@ -115,7 +116,7 @@ final class ClientConnection: ChannelDuplexHandler {
         guard !isProcessing else { return }
         isProcessing = true
         defer { isProcessing = false }
-        let began = NIODeadline.now()
+        let end = NIODeadline.now() + ClientConnection.turn
         var taken = 0
         while hasRoom, let event = decoder.next(&input) {
             switch event {
@@ -126,10 +127,7 @@ final class ClientConnection: ChannelDuplexHandler {
                 isEnding = true
             }
             taken += 1
-            if taken % ClientConnection.commandsPerLook == 0, .now() - began > ClientConnection.turn {
-                isWaitingForTurn = true
-                scheduleFlush()
-            }
+            if taken % ClientConnection.commandsPerLook == 0, .now() > end { waitForTurn() }
         }
         if input.readableBytes == 0 {
             // Keeps nothing of a large pipeline.
@@ -141,6 +139,16 @@ final class ClientConnection: ChannelDuplexHandler {
         }
         if isEnding { input = ByteBuffer() }
         noteHeld()
+    }
+
+    /// Takes nothing more before the loop has looked at others' sockets.
+    private func waitForTurn() {
+        guard !isWaitingForTurn else { return }
+        isWaitingForTurn = true
+        router.turns.add(.awaited) { _ in
+            self.isWaitingForTurn = false
+            self.flush()
+        }
     }
 
     private func noteHeld() {
@@ -239,6 +247,8 @@ final class ClientConnection: ChannelDuplexHandler {
         isAskingAllLoops = true
         value.assumeIsolated().whenSuccess { value in
             self.isAskingAllLoops = false
+            // Each is much work for all loops: one at a look.
+            self.waitForTurn()
             completion(value)
         }
     }
@@ -248,6 +258,7 @@ final class ClientConnection: ChannelDuplexHandler {
         return ClientDescription(
             id: session.id,
             address: session.address,
+            localAddress: context?.channel.localAddress?.text ?? "",
             ageSeconds: Int((now - began).nanoseconds / 1_000_000_000),
             idleSeconds: Int((now - lastActive).nanoseconds / 1_000_000_000),
             name: session.name,
@@ -332,7 +343,6 @@ final class ClientConnection: ChannelDuplexHandler {
     private func flush() {
         isFlushScheduled = false
         guard let context else { return }
-        isWaitingForTurn = false
         replies.encode()
         noteHeld()
         sendReady(context)

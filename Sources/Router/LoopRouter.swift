@@ -1,4 +1,5 @@
 internal import ClusterLinks
+internal import EventLoops
 internal import Launch
 internal import Logging
 internal import Metrics
@@ -12,6 +13,8 @@ final class LoopRouter {
     private let eventLoop: any EventLoop
     let settings: RouterSettings
     let runner: PlanRunner
+    /// What clients have sent beyond what is taken of one at a time.
+    let turns: LoopTurns
     let roster: ClientRoster
     private let totals: RouterTotals
     private let metrics: RouterMetrics
@@ -28,9 +31,11 @@ final class LoopRouter {
         totals: RouterTotals,
         roster: ClientRoster,
         metrics: RouterMetrics,
+        ticks: LoopTicks,
         logger: Logger
     ) {
         self.eventLoop = eventLoop
+        turns = LoopTurns(eventLoop: eventLoop) { ticks.count(of: eventLoop) }
         self.settings = settings
         self.roster = roster
         self.totals = totals
@@ -103,13 +108,22 @@ final class LoopRouter {
         }
     }
 
-    var clientDescriptions: [ClientDescription] { clients.values.map(\.description) }
+    /// The clients that a filter names.
+    func clients(_ filter: ClientFilter) -> [ClientDescription] {
+        candidates(filter).map(\.value.description).filter(filter.matches)
+    }
+
+    /// Who is named by id is not looked for among all.
+    private func candidates(_ filter: ClientFilter) -> [UInt64: ClientConnection] {
+        guard let ids = filter.ids, ids.count < clients.count else { return clients }
+        return ids.reduce(into: [:]) { $0[$1] = clients[$1] }
+    }
 
     /// Closes the clients that a filter names; the one that asked for it gets its answer first.
     ///
     /// - Returns: how many there were.
     func kill(_ filter: ClientFilter, by killer: UInt64) -> Int {
-        let found = clients.filter { filter.matches($0.value.description) }
+        let found = candidates(filter).filter { filter.matches($0.value.description) }
         for (id, client) in found {
             id == killer ? client.drain() : client.kill()
         }

@@ -1,4 +1,5 @@
 internal import ClusterLinks
+internal import EventLoops
 internal import Foundation
 package import Launch
 internal import Logging
@@ -35,6 +36,7 @@ package struct RouterService {
                     totals: totals,
                     roster: roster,
                     metrics: metrics,
+                    ticks: process.loops.ticks,
                     logger: process.logger
                 )
                 router.start()
@@ -96,7 +98,7 @@ package struct RouterService {
                     }
                     let session = ClientSession(
                         id: id,
-                        address: channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
+                        address: channel.remoteAddress?.text ?? "",
                         isAuthenticated: settings.password.isEmpty,
                         deadlineMilliseconds: Int64(settings.deadlineMilliseconds),
                         reads: settings.reads,

@@ -23,6 +23,7 @@ def test_client_list(shared, protocol):
     assert found[theirs]["addr"].startswith("127.0.0.1:") and int(found[theirs]["age"]) >= 0
     assert set(described(one, client_id=[theirs])) == {theirs}
     assert set(described(one, _type="normal")) >= {own, theirs}
+    assert found[own]["laddr"] == f"127.0.0.1:{shared.port}"
     assert int(one.client_info()["id"]) == own
     assert not described(one, _type="replica") and not described(one, _type="pubsub")
     assert "Unknown client type 'nobody'" in error_of(one, "CLIENT", "LIST", "TYPE", "nobody")
@@ -48,7 +49,8 @@ def test_client_kill(shared):
     assert killer.execute_command("CLIENT", "KILL", "ADDR", "127.0.0.1:1", "ID", ids[2]) == 0
     assert killer.execute_command("CLIENT", "KILL", "USER", "nobody", "ID", ids[2]) == 0
     assert killer.execute_command("CLIENT", "KILL", "MAXAGE", 3_600) == 0
-    everything = ("ADDR", address, "USER", "default", "TYPE", "normal", "MAXAGE", 1)
+    assert killer.execute_command("CLIENT", "KILL", "LADDR", "127.0.0.1:1", "ID", ids[2]) == 0
+    everything = ("ADDR", address, "LADDR", left[ids[2]]["laddr"], "USER", "default", "TYPE", "normal", "MAXAGE", 1)
     eventually(lambda: killer.execute_command("CLIENT", "KILL", *everything) == 1)
     assert ids[2] not in described(killer)
     # Not itself, unless told so; and then with an answer.

@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 import struct
+import threading
 
 import pytest
 
@@ -276,6 +277,30 @@ def test_5000_connections(shared, users):
             connection.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     eventually(lambda: client.info("clients")["connected_clients"] <= began + 8, 30)
+
+
+def test_a_client_that_asks_without_end_keeps_nobody_waiting(shared, users):
+    """Commands that the router answers itself, thousands in one packet: others are served before all of them are."""
+    count = 12_000
+    with connected(shared.port) as busy, connected(shared.port) as other:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        answered = 0
+
+        def read():
+            nonlocal answered
+            while answered < count and (chunk := busy.recv(1 << 20)):
+                answered += chunk.count(b"# Stats")
+        reader = threading.Thread(target=read)
+        reader.start()
+        busy.sendall(b"INFO stats\r\n" * count)
+        eventually(lambda: answered > 0)
+        other.sendall(b"PING\r\n")
+        assert other.recv(64) == b"+PONG\r\n"
+        meanwhile = answered
+        reader.join(120)
+        assert not reader.is_alive() and answered == count
+        note(f"another client was served after {meanwhile} of {count} answers")
+        assert meanwhile < count // 4
 
 
 def test_clients_that_vanish_in_the_middle_of_a_command(shared, users):

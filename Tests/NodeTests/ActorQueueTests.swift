@@ -6,6 +6,23 @@ import Testing
 @Suite struct ActorQueueTests {
     private let alice = Actor.user(UserID(1))
 
+    /// As many as a partition takes, many times over: each is one step, however many wait.
+    @Test func aLongLineIsWorkedOffInOrder() {
+        var queue = ActorQueue<Int>()
+        check(queue.arrive(.write, for: alice, 0))
+        let count = 300_000
+        for number in 1...count {
+            check(!queue.arrive(.read, for: alice, number))
+        }
+        queue.entered(alice)
+        queue.answered(alice)
+        var last = 0
+        while let next = queue.next(alice), next == last + 1 {
+            last = next
+        }
+        #expect(last == count && queue.waitingCount == 0)
+    }
+
     @Test func writesEnterInOrderAndReadsWaitForTheirAnswers() {
         var queue = ActorQueue<Int>()
         check(queue.arrive(.write, for: alice, 1))

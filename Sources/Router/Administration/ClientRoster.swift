@@ -2,6 +2,11 @@ internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import Synchronization
 
+extension SocketAddress {
+    /// As people write it, and `CLIENT LIST` shows it.
+    var text: String { "\(ipAddress ?? ""):\(port ?? 0)" }
+}
+
 /// All loops of a router, for commands that are about other connections than their own. Any thread.
 final class ClientRoster: Sendable {
     private let routers = Mutex<[NIOLoopBound<LoopRouter>]>([])
@@ -12,7 +17,7 @@ final class ClientRoster: Sendable {
 
     /// Lines about the clients of all loops that a filter names, by their ids.
     func list(_ filter: ClientFilter, on loop: any EventLoop) -> EventLoopFuture<[ClientDescription]> {
-        gather(on: loop) { router in router.clientDescriptions.filter(filter.matches) }
+        gather(on: loop) { $0.clients(filter) }
             .map { $0.flatMap { $0 }.sorted { $0.id < $1.id } }
     }
 
@@ -43,6 +48,8 @@ final class ClientRoster: Sendable {
 struct ClientFilter: Sendable {
     var ids: Set<UInt64>?
     var address: String?
+    /// The router's end of the connection.
+    var localAddress: String?
     var user: String?
     /// Whom the command leaves out: the one that gave it.
     var skipped: UInt64?
@@ -52,6 +59,7 @@ struct ClientFilter: Sendable {
 
     func matches(_ client: ClientDescription) -> Bool {
         !matchesNobody && (ids?.contains(client.id) ?? true) && (address.map { $0 == client.address } ?? true)
+            && (localAddress.map { $0 == client.localAddress } ?? true)
             && (user.map { $0 == "default" } ?? true) && client.id != skipped
             && (leastAgeSeconds.map { client.ageSeconds >= $0 } ?? true)
     }
@@ -61,6 +69,7 @@ struct ClientFilter: Sendable {
 struct ClientDescription: Sendable {
     let id: UInt64
     let address: String
+    let localAddress: String
     let ageSeconds: Int
     let idleSeconds: Int
     let name: String
@@ -80,7 +89,7 @@ struct ClientDescription: Sendable {
 
     /// As Redis writes it: fields that tools look for, by the names that they have there.
     var line: String {
-        "id=\(id) addr=\(address) name=\(name) age=\(ageSeconds) idle=\(idleSeconds) flags=N db=0 sub=0 psub=0 multi=-1 "
+        "id=\(id) addr=\(address) laddr=\(localAddress) name=\(name) age=\(ageSeconds) idle=\(idleSeconds) flags=N db=0 sub=0 psub=0 multi=-1 "
             + "qbuf=\(unreadBytes) oll=\(pending) omem=\(unsentBytes) tot-mem=\(heldBytes) cmd=\(lastCommand) user=default resp=\(version) "
             + "lib-name=\(library) lib-ver=\(libraryVersion) deadline=\(deadlineMilliseconds)\n"
     }

@@ -107,7 +107,7 @@ enum ClientCommand {
         }
     }
 
-    /// `KILL addr:port`, or `KILL` with filters: `ID`, `ADDR`, `TYPE`, `USER`, `SKIPME`, `MAXAGE`.
+    /// `KILL addr:port`, or `KILL` with filters: `ID`, `ADDR`, `LADDR`, `TYPE`, `USER`, `SKIPME`, `MAXAGE`.
     private static func kill(_ arguments: inout Arguments) throws(Refusal) -> Plan {
         guard arguments.remaining > 1 else {
             let address = try arguments.text("address")
@@ -123,6 +123,7 @@ enum ClientCommand {
             switch option {
             case "ID": filter.ids = [UInt64(try arguments.integer("client-id", in: 1...Int.max))]
             case "ADDR": filter.address = try arguments.text("address")
+            case "LADDR": filter.localAddress = try arguments.text("address")
             case "USER": filter.user = try arguments.text("user")
             case "TYPE": try readType(&arguments, into: &filter)
             case "MAXAGE": filter.leastAgeSeconds = try arguments.integer("maxage", in: 1...Int.max)

@@ -1,6 +1,6 @@
+import EventLoops
 import NIOCore
 import NIOEmbedded
-import Node
 import Testing
 
 @Suite struct LoopTurnsTests {

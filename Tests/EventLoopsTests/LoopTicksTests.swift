@@ -1,8 +1,7 @@
+import EventLoops
 import Foundation
 import NIOCore
 import NIOPosix
-import Node
-import Observability
 import Testing
 
 @Suite struct LoopTicksTests {
