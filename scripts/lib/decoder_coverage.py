@@ -20,6 +20,8 @@ DECODERS = [
     "Router/Commands/UserCommands.swift", "Router/Commands/FollowCommands.swift", "Router/Commands/TweetCommands.swift",
     "Router/Commands/TimelineCommands.swift", "Router/Commands/CopyCommands.swift", "Router/Commands/ClientCommand.swift",
     "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift",
+    "Model/Queries/Dump.swift", "Model/Queries/Views.swift", "Model/Queries/Query.swift", "Placement/Member.swift",
+    "Placement/MapRecollection.swift", "Model/Rules/Refusal.swift", "Partitions/Mail/Inbox.swift", "Partitions/Mail/Outbox.swift",
     "Partitions/Records/IdempotencyRecord.swift", "Partitions/Records/NameRecord.swift", "Partitions/Records/PartitionMeta.swift",
 ]
 

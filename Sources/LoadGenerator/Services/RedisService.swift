@@ -83,8 +83,13 @@ package final class RedisService: TimelineService {
         }
     }
 
-    /// How many connections a stream has: one for writes, one for reads.
-    package static let connections = 2
+    /// How many connections a stream has: one for writes, one for reads, one for posts to very many.
+    package static let connections = 3
+    /// Of so many readers: no other post waits behind that. Whoever follows such an author may see two posts of one moment in either
+    /// order; those of the standard graph have fewer followers.
+    private static let veryMany = 50_000
+    /// So many appends are written at a time, with input and output in between.
+    private static let appendsAtOnce = 10_000
 
     /// - Parameter stream: of `connections` connections.
     package init(stream: CommandStream, name: String, promise: String, push: Push) {
@@ -192,22 +197,37 @@ package final class RedisService: TimelineService {
             connection.send(["EVALSHA", state.scriptDigest, "1", "f:\(author)", id], completion: answered)
             return
         }
-        let argument = "$\(id.utf8.count)\r\n\(id)\r\n"
         let readers = [Int32(author)] + targets
-        var next = 0
-        connection.write(replies: readers.count) { reply in
-            let reader = readers[next]
+        let isLarge = readers.count > RedisService.veryMany
+        append(id, to: readers[...], isLarge ? stream.connection(for: 2) : connection, answered)
+    }
+
+    private func append(
+        _ id: String,
+        to readers: ArraySlice<Int32>,
+        _ connection: Connection,
+        _ answered: @escaping Connection.Completion
+    ) {
+        let state = state.value
+        let argument = "$\(id.utf8.count)\r\n\(id)\r\n"
+        let piece = readers.count > RedisService.veryMany ? readers.prefix(RedisService.appendsAtOnce) : readers
+        var next = piece.startIndex
+        connection.write(replies: piece.count) { reply in
+            let reader = piece[next]
             next += 1
             if case .success(.integer(let length)) = reply, length > RedisService.cap + RedisService.slack {
                 connection.send(["LTRIM", "h:\(reader)", String(-RedisService.cap), "-1"]) { _ in }
             }
             answered(reply)
         } encode: { buffer in
-            for reader in readers {
+            for reader in piece {
                 buffer.writeBytes(state.append(to: Int(reader)))
                 buffer.writeString(argument)
             }
         }
+        let rest = readers.dropFirst(piece.count)
+        guard !rest.isEmpty else { return }
+        loop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.append(id, to: rest, connection, answered) }
     }
 
     private static func done(_ reply: Result<Reply, ClientError>) -> Result<Outcome, ClientError> {

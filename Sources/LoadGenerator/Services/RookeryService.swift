@@ -4,8 +4,7 @@ package import NIOCore
 /// Rookery, through its router.
 package final class RookeryService: TimelineService {
     package let name = "rookery"
-    package let promise =
-        "synced to disk before the acknowledgement; lists and texts on disk; all settings at their defaults"
+    package let promise: String
     package let stream: CommandStream
     /// Whom one command follows, at most: as `rookery load` sends them.
     private static let followsTogether = 100
@@ -18,8 +17,25 @@ package final class RookeryService: TimelineService {
 
     package var loop: any EventLoop { stream.loop }
 
-    package init(stream: CommandStream) {
+    private init(stream: CommandStream, promise: String) {
         self.stream = stream
+        self.promise = promise
+    }
+
+    /// - Parameter stream: to a router, whose cluster says what it promises.
+    package static func over(_ stream: CommandStream) async throws -> RookeryService {
+        let info = try await stream.ask(["CLUSTER.INFO"])
+        let durability = info["durability"]?.string ?? "unknown"
+        let replicas = Int(info["replicationFactor"]?.string ?? "") ?? 1
+        let synced =
+            switch durability {
+            case "always": "synced to disk before the acknowledgement"
+            case "never":
+                "handed to the system before the acknowledgement, synced when that likes (log.durability = never)"
+            default: "log.durability = \(durability)"
+            }
+        let copies = replicas > 1 ? ", on all of \(replicas) replicas that are there" : ""
+        return RookeryService(stream: stream, promise: "\(synced)\(copies); lists and texts on disk")
     }
 
     /// The name that tools give to a user who has only an id: always the same one, and short enough for any id.

@@ -26,6 +26,7 @@ extension Workbench {
         let most = try await mix.closed(count: 20_000)
         try await service.settle()
         let rate = most.rate / 4
+        say("celebrity: others alone, then beside the celebrity")
         let alone = try await mix.open(rate: rate, seconds: seconds)
         report.note(alone, "others alone")
         report.add("others alone, rate", rate, "operations/s")

@@ -164,7 +164,7 @@ struct BenchCommand: AsyncParsableCommand {
             connections: connections,
             loop: loop
         )
-        return RookeryService(stream: stream)
+        return try await RookeryService.over(stream)
     }
 
     private func run(_ workload: Workload, _ bench: Workbench, _ round: Int) async throws -> WorkloadReport {
