@@ -7,8 +7,6 @@ package import NIOCore
 /// before, and one that is scheduled for soon may be, where other tasks take longer than that. So turns ask whether there
 /// was a look since the last one. Confined to its event loop.
 package final class LoopTurns {
-    /// About how long pieces may hold the loop, all together, before it reads again: each ends by itself.
-    static let longest = TimeAmount.milliseconds(1)
     /// Not at once: that would be before the loop looks.
     private static let pause = TimeAmount.microseconds(10)
     /// The longest pause between two looks whether the loop has read.
@@ -28,6 +26,7 @@ package final class LoopTurns {
     package typealias Piece = (_ end: NIODeadline) -> Void
 
     private let eventLoop: any EventLoop
+    private let longest: TimeAmount
     private let tick: () -> UInt64
     private var awaited: Deque<Piece> = []
     private var behind: Deque<Piece> = []
@@ -35,9 +34,16 @@ package final class LoopTurns {
     private var isScheduled = false
     private var lastTick: UInt64?
 
-    /// - Parameter tick: a number that grows whenever the loop looks for input.
-    package init(eventLoop: any EventLoop, tick: @escaping () -> UInt64) {
+    /// - Parameters:
+    ///   - longest: about how long pieces may hold the loop, all together, before it reads again: each ends by itself.
+    ///   - tick: a number that grows whenever the loop looks for input.
+    package init(
+        eventLoop: any EventLoop,
+        longest: TimeAmount = .milliseconds(1),
+        tick: @escaping () -> UInt64
+    ) {
         self.eventLoop = eventLoop
+        self.longest = longest
         self.tick = tick
     }
 
@@ -76,7 +82,7 @@ package final class LoopTurns {
         }
         lastTick = tick()
         isScheduled = false
-        let end = NIODeadline.now() + LoopTurns.longest
+        let end = NIODeadline.now() + longest
         var least = background.isEmpty ? TimeAmount.zero : LoopTurns.leastBackground
         if !behind.isEmpty { least = LoopTurns.leastBehind }
         run(awaited.count, until: end - least) { awaited.popFirst() }

@@ -10,6 +10,10 @@ internal import Wire
 
 /// The router on one event loop: its clients, its connections to nodes, its copy of the map. Confined to its loop.
 final class LoopRouter {
+    /// How long clients that have sent much hold the loop before it looks for others' input: long enough that many of them are
+    /// worked off as fast as without that.
+    private static let longestTurns = TimeAmount.milliseconds(10)
+
     private let eventLoop: any EventLoop
     let settings: RouterSettings
     let runner: PlanRunner
@@ -35,7 +39,7 @@ final class LoopRouter {
         logger: Logger
     ) {
         self.eventLoop = eventLoop
-        turns = LoopTurns(eventLoop: eventLoop) { ticks.count(of: eventLoop) }
+        turns = LoopTurns(eventLoop: eventLoop, longest: LoopRouter.longestTurns) { ticks.count(of: eventLoop) }
         self.settings = settings
         self.roster = roster
         self.totals = totals
