@@ -1,33 +1,38 @@
-"""Prints the line coverage of each decoder's file from `llvm-cov export -summary-only`, and fails below 90 %."""
+"""Prints the line coverage of each decoder's file from `llvm-cov export -summary-only`, and fails below 90 %.
+
+Every file with something that is read from bytes is looked for in the sources; those that read words are listed here.
+"""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 LEAST = 90.0
-# The files that hold the decoders; each file's encoder is in it too, and the harness runs both ways. Without those in which
-# much is neither (the records of edges, tweets and users).
-DECODERS = [
+SOURCES = Path(__file__).resolve().parents[2] / "Sources"
+# Each file's encoder is in it too, and the harness runs both ways.
+READS_BYTES = re.compile(r"init\(from reader: inout BinaryReader\)")
+OTHERS = [
     "Wire/RESP/RESPCommandDecoder.swift", "Wire/RESP/InlineWords.swift", "Wire/Frames/Frame.swift",
     "Wire/Frames/Handshake.swift", "Client/ReplyDecoder.swift", "Log/Format/BatchFormat.swift",
-    "Log/SegmentRecovery.swift", "Model/Codec/BinaryReader.swift", "Model/Commands/Command.swift",
-    "Model/Commands/LogEntry.swift", "Model/Commands/UserCommands.swift", "Model/Commands/FollowCommands.swift",
-    "Model/Commands/TweetCommands.swift", "Model/Mail/Letter.swift", "Model/Mail/MailMessageCoding.swift",
-    "Model/Queries/QueryCoding.swift", "Model/Queries/Cursor.swift", "Model/Lists/PackedList.swift",
-    "Model/Lists/SortedListMerge.swift", "Model/Lists/SortedList.swift", "Messages/NodeRequest.swift", "Messages/CoordinatorRequest.swift",
-    "Placement/PartitionMap.swift", "Settings/SettingsReader.swift", "Settings/Endpoint.swift",
-    "BulkLoad/LoadLine.swift", "Replication/ReplicaMessage.swift", "Replication/LeaseMessages.swift",
-    "Replication/ReplicatedEntry.swift", "Router/Commands/Arguments.swift", "Router/Commands/PageOptions.swift",
+    "Log/SegmentRecovery.swift", "Model/Codec/BinaryReader.swift", "Model/Lists/PackedList.swift",
+    "Model/Lists/SortedListMerge.swift", "Settings/SettingsReader.swift", "Settings/Endpoint.swift",
+    "BulkLoad/LoadLine.swift", "Router/Commands/Arguments.swift", "Router/Commands/PageOptions.swift",
     "Router/Commands/UserCommands.swift", "Router/Commands/FollowCommands.swift", "Router/Commands/TweetCommands.swift",
     "Router/Commands/TimelineCommands.swift", "Router/Commands/CopyCommands.swift", "Router/Commands/ClientCommand.swift",
     "Router/Commands/ConnectionCommands.swift", "Partitions/Storage/StoreCheck.swift",
-    "Model/Queries/Dump.swift", "Model/Queries/Views.swift", "Model/Queries/Query.swift", "Placement/Member.swift",
-    "Placement/MapRecollection.swift", "Model/Rules/Refusal.swift", "Partitions/Mail/Inbox.swift", "Partitions/Mail/Outbox.swift",
-    "Partitions/Records/IdempotencyRecord.swift", "Partitions/Records/NameRecord.swift", "Partitions/Records/PartitionMeta.swift",
+]
+# What these have besides codecs is most of them, and tests of partitions run it.
+MOSTLY_RULES = [
+    "Partitions/Records/EdgeRecord.swift", "Partitions/Records/TweetRecord.swift", "Partitions/Records/UserRecord.swift",
+    "Partitions/Mail/Inbox.swift", "Partitions/Mail/Outbox.swift", "Partitions/Timelines/AuthorLists.swift",
+    "Partitions/Timelines/HomeLists.swift", "Placement/MapRecollection.swift", "Model/Codec/BinaryWriter.swift",
 ]
 
+readers = {str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.swift") if READS_BYTES.search(path.read_text())}
 files = {entry["filename"]: entry["summary"]["lines"] for entry in json.load(sys.stdin)["data"][0]["files"]}
 below = 0
-for name in DECODERS:
+for name in sorted((readers | set(OTHERS)) - set(MOSTLY_RULES)):
     lines = next((lines for path, lines in files.items() if path.endswith(name)), None)
     percent = lines["percent"] if lines else 0.0
     below += percent < LEAST
