@@ -145,7 +145,7 @@ final class ClientConnection: ChannelDuplexHandler {
     private func waitForTurn() {
         guard !isWaitingForTurn else { return }
         isWaitingForTurn = true
-        router.turns.add(.awaited) { _ in
+        router.loopTurns.add(.awaited) { _ in
             self.isWaitingForTurn = false
             self.flush()
         }

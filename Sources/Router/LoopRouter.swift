@@ -18,7 +18,7 @@ final class LoopRouter {
     let settings: RouterSettings
     let runner: PlanRunner
     /// What clients have sent beyond what is taken of one at a time.
-    let turns: LoopTurns
+    let loopTurns: LoopTurns
     let roster: ClientRoster
     private let totals: RouterTotals
     private let metrics: RouterMetrics
@@ -39,7 +39,7 @@ final class LoopRouter {
         logger: Logger
     ) {
         self.eventLoop = eventLoop
-        turns = LoopTurns(eventLoop: eventLoop, longest: LoopRouter.longestTurns) { ticks.count(of: eventLoop) }
+        loopTurns = LoopTurns(eventLoop: eventLoop, longest: LoopRouter.longestTurns) { ticks.count(of: eventLoop) }
         self.settings = settings
         self.roster = roster
         self.totals = totals
