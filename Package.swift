@@ -97,10 +97,8 @@ let package = Package(
             "Node",
             [
                 "ClusterLinks", "EventLoops", "Launch", "Log", "Mail", "MapStorage", "Messages", "Model",
-                "Observability",
-                "Partitions",
-                "Placement", "Replication", "Settings", "Store", "Wire", .deque, .logging, .metrics,
-                .nioConcurrencyHelpers, .nioCore, .nioPosix,
+                "Observability", "Partitions", "Placement", "Replication", "Settings", "Store", "Wire", .deque,
+                .logging, .metrics, .nioConcurrencyHelpers, .nioCore, .nioPosix,
             ]
         ),
         executable("rookery-node", ["Launch", "Node", "Settings", .arguments]),

@@ -253,6 +253,11 @@ package struct CoordinatorState {
         heard[node]?.health.stoppedPartitions.contains(partition) == true
     }
 
+    /// Whether a partition can count on a node, of those that are there.
+    private func canServe(_ partition: PartitionID, _ node: NodeID, _ living: Set<NodeID>) -> Bool {
+        living.contains(node) && !hasStopped(partition, node)
+    }
+
     /// Whether a node has said anything lately, well or not.
     private func isHeard(_ node: NodeID, now: Milliseconds) -> Bool {
         heard[node].map { now <= $0.at + replacement.silence } ?? false
@@ -283,13 +288,13 @@ package struct CoordinatorState {
         let before = map.learners
         let living = Set(alive.map(\.id))
         map.learners = map.learners.reduce(into: [:]) { result, element in
-            let left = element.value.filter { living.contains($0) && !hasStopped(element.key, $0) }
+            let left = element.value.filter { canServe(element.key, $0, living) }
             result[element.key] = left.isEmpty ? nil : left
         }
         noteLearning(now: now)
         let short = map.configurations.indices.filter { index in
             let partition = PartitionID(UInt16(index))
-            let there = map.configurations[index].replicas.count { living.contains($0) && !hasStopped(partition, $0) }
+            let there = map.configurations[index].replicas.count { canServe(partition, $0, living) }
             return there < min(map.replicationFactor, alive.count)
         }
         shortSince = shortSince.filter { short.contains($0.key) }
@@ -324,7 +329,7 @@ package struct CoordinatorState {
         for partition in partitions where movesUnderWay(living, now: now) < replacement.largestMoves {
             let id = PartitionID(UInt16(partition))
             let returned = (left[partition] ?? [:]).filter { node, left in
-                living.contains(node) && !hasStopped(id, node) && now >= left.at + left.patience
+                canServe(id, node, living) && now >= left.at + left.patience
                     && !map.configurations[partition].replicas.contains(node)
             }
             guard map.learners[id] == nil, let node = returned.max(by: { $0.value.at < $1.value.at })?.key else {

@@ -93,17 +93,7 @@ import Testing
 
     /// What a move leaves behind that nobody ended.
     @Test func aReplicaTooManyIsLeftOutAfterAWhile() {
-        var settings = ReplicationSettings(replicationFactor: 3)
-        settings.patienceWithSurplus = 500_000
-        var test = self
-        test.replica = ReplicaState(
-            node: Self.primary,
-            partition: Self.partition,
-            settings: settings,
-            log: EpochTable(),
-            committed: 0
-        )
-        test.lead()
+        var test = leading { $0.patienceWithSurplus = 500_000 }
         _ = test.tell(.configured(Self.configuration(3, Self.primary, Self.second, Self.third, Self.learner)))
         var effects = test.tell(.tick, at: Self.now + 400_000)
         #expect(!effects.contains { if case .propose = $0 { true } else { false } })
@@ -252,10 +242,10 @@ import Testing
         return table
     }
 
-    /// The primary of epoch 2, which hands its place to nobody with more than so many entries to apply.
-    private func leading(largestUnapplied: UInt64) -> Self {
+    /// The primary of epoch 2, with settings of its own.
+    private func leading(_ change: (inout ReplicationSettings) -> Void) -> Self {
         var settings = ReplicationSettings(replicationFactor: 3)
-        settings.largestUnapplied = largestUnapplied
+        change(&settings)
         var test = self
         test.replica = ReplicaState(
             node: Self.primary,
@@ -269,7 +259,7 @@ import Testing
     }
 
     @Test func aPrimaryHandsItsPlaceOnlyToWhoCanServeSoon() {
-        var test = leading(largestUnapplied: 2)
+        var test = leading { $0.largestUnapplied = 2 }
         let table = grantedLeases()
         _ = test.replica.handle(.submitted([[1], [2], [3]]), now: Self.now, leases: table)
         _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)
@@ -290,7 +280,7 @@ import Testing
     }
 
     @Test func aPrimaryThatLeavesTakesTheBestWhereNobodyCanServeSoon() {
-        var test = leading(largestUnapplied: 2)
+        var test = leading { $0.largestUnapplied = 2 }
         let table = grantedLeases()
         _ = test.replica.handle(.submitted([[1], [2], [3], [4]]), now: Self.now, leases: table)
         _ = test.replica.handle(.persisted(2), now: Self.now, leases: table)

@@ -198,19 +198,24 @@ package final class RedisService: TimelineService {
             return
         }
         let readers = [Int32(author)] + targets
-        let isLarge = readers.count > RedisService.veryMany
-        append(id, to: readers[...], isLarge ? stream.connection(for: 2) : connection, answered)
+        if readers.count > RedisService.veryMany {
+            append(id, to: readers[...], RedisService.appendsAtOnce, stream.connection(for: 2), answered)
+        } else {
+            append(id, to: readers[...], readers.count, connection, answered)
+        }
     }
 
+    /// - Parameter most: so many at a time.
     private func append(
         _ id: String,
         to readers: ArraySlice<Int32>,
+        _ most: Int,
         _ connection: Connection,
         _ answered: @escaping Connection.Completion
     ) {
         let state = state.value
         let argument = "$\(id.utf8.count)\r\n\(id)\r\n"
-        let piece = readers.count > RedisService.veryMany ? readers.prefix(RedisService.appendsAtOnce) : readers
+        let piece = readers.prefix(most)
         var next = piece.startIndex
         connection.write(replies: piece.count) { reply in
             let reader = piece[next]
@@ -227,7 +232,9 @@ package final class RedisService: TimelineService {
         }
         let rest = readers.dropFirst(piece.count)
         guard !rest.isEmpty else { return }
-        loop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.append(id, to: rest, connection, answered) }
+        loop.assumeIsolated().scheduleTask(in: .microseconds(100)) {
+            self.append(id, to: rest, most, connection, answered)
+        }
     }
 
     private static func done(_ reply: Result<Reply, ClientError>) -> Result<Outcome, ClientError> {

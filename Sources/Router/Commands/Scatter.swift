@@ -1,15 +1,15 @@
-internal import Messages
-internal import Model
-internal import Wire
+package import Messages
+package import Model
+package import Wire
 
 /// Items of several partitions: asked of each partition together, answered in the order of the items.
-struct Scatter<Item> {
+package struct Scatter<Item> {
     private let count: Int
     private let groups: [(partition: PartitionID, items: [(position: Int, item: Item)])]
     private let unplaced: [Int]
 
     /// - Parameter partition: where an item is; nil where it can be nowhere.
-    init(_ items: [Item], partition: (Item) -> PartitionID?) {
+    package init(_ items: [Item], partition: (Item) -> PartitionID?) {
         count = items.count
         var byPartition: [PartitionID: [(position: Int, item: Item)]] = [:]
         var unplaced: [Int] = []
@@ -24,7 +24,7 @@ struct Scatter<Item> {
         self.unplaced = unplaced
     }
 
-    func queries(_ query: ([Item]) -> Query) -> [PartitionQuery] {
+    package func queries(_ query: ([Item]) -> Query) -> [PartitionQuery] {
         groups.map { PartitionQuery(partition: $0.partition, query: query($0.items.map(\.item))) }
     }
 
@@ -32,7 +32,7 @@ struct Scatter<Item> {
     /// not answer, or where nobody who has answered can say that it is gone.
     ///
     /// - Parameter values: the replies in an answer; nil where it is of another kind.
-    func gather(_ results: [PartResult], _ values: (Answer) -> [RESPValue]?) -> [RESPValue] {
+    package func gather(_ results: [PartResult], _ values: (Answer) -> [RESPValue]?) -> [RESPValue] {
         var replies = [RESPValue](repeating: .null, count: count)
         for (group, part) in zip(groups, results) {
             let found: [RESPValue]?
