@@ -76,6 +76,7 @@ final class NodeGauges: Sendable {
         gauge("partition.deliveries.materialized", statistics.materializedDeliveries)
         gauge("partition.deliveries", statistics.deliveries)
         gauge("partition.home.reads.list", statistics.homeReadsFromList)
+        gauge("partition.home.lists.fetched", statistics.homeListsFetched)
         gauge("partition.home.reads.computed", statistics.homeReadsComputed)
         gauge("partition.home.pages.below", statistics.pagesBelowList)
         gauge("partition.home.lists.dropped", statistics.homeListsDropped)

@@ -98,6 +98,12 @@ package struct NodeSettings: Sendable {
         in: 1...65_536,
         "Tweets that were read lately, kept in memory over all partitions"
     )
+    package static let homeListCacheMegabytes = SettingKey<Int>.integer(
+        "node.lists.megabytes",
+        default: 128,
+        in: 1...65_536,
+        "Home lists that were read lately, kept in memory over all partitions"
+    )
     package static let memtableMegabytes = SettingKey<Int>.integer(
         "store.memtable.megabytes",
         default: 64,
@@ -199,6 +205,7 @@ package struct NodeSettings: Sendable {
     package let memtableBytes: Int
     package let recordCacheBytes: Int
     package let tweetCacheBytes: Int
+    package let homeListCacheBytes: Int
     private let partitions: PartitionSettings
     package let idleMilliseconds: UInt64
     package let inFlight: Int
@@ -228,6 +235,7 @@ package struct NodeSettings: Sendable {
         memtableBytes = try reader.value(NodeSettings.memtableMegabytes) << 20
         recordCacheBytes = try reader.value(NodeSettings.recordCacheMegabytes) << 20
         tweetCacheBytes = try reader.value(NodeSettings.tweetCacheMegabytes) << 20
+        homeListCacheBytes = try reader.value(NodeSettings.homeListCacheMegabytes) << 20
         var partitions = PartitionSettings()
         partitions.listCap = try reader.value(NodeSettings.listCap)
         partitions.largestFollowing = try reader.value(NodeSettings.largestFollowing)
@@ -249,6 +257,7 @@ package struct NodeSettings: Sendable {
         var partition = partitions
         partition.recordCacheBytes = recordCacheBytes / max(1, count)
         partition.tweetCacheBytes = tweetCacheBytes / max(1, count)
+        partition.homeListCacheBytes = homeListCacheBytes / max(1, count)
         partition.largestArrivals = min(partitions.largestArrivals, NodeSettings.arrivals / max(1, count))
         return partition
     }

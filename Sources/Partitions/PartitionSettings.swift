@@ -22,6 +22,8 @@ package struct PartitionSettings: Sendable, Equatable {
     package var recordCacheBytes = 32 << 20
     /// About the memory, in bytes, of the tweets that one partition keeps for readers.
     package var tweetCacheBytes = 8 << 20
+    /// About the memory, in bytes, of the home lists that one partition keeps as the store has them.
+    package var homeListCacheBytes = 8 << 20
     /// How long a result under a `KEY` is remembered, in microseconds of log time.
     package var idempotencyMicroseconds: UInt64 = 24 * 3_600 * 1_000_000
     /// A tweet that arrives later than this after its minting drops the lists it belongs into instead of joining

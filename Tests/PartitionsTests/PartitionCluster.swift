@@ -334,6 +334,7 @@ extension PartitionStatistics {
         pullSwitches += other.pullSwitches
         lateArrivals += other.lateArrivals
         homeReadsFromList += other.homeReadsFromList
+        homeListsFetched += other.homeListsFetched
         homeReadsComputed += other.homeReadsComputed
         homeListsBuilt += other.homeListsBuilt
         authorListFolds += other.authorListFolds

@@ -90,5 +90,54 @@ import Testing
         #expect(total.repeatedMail > 0)
         #expect(since > 0)
         #expect(total.materializedDeliveries > 0)
+        #expect(total.homeListsFetched > 0)
+        // Of every other seed the lists stay in memory until the store has more of them.
+        #expect(seedsRun < 2 || total.homeListsFetched < total.homeReadsFromList)
     }
+
+    /// What is read again is not asked for in the store again, and is what the log has left.
+    @Test func aListThatWasReadIsKeptUntilTheStoreHasMoreOfIt() throws {
+        var settings = PartitionSettings()
+        settings.tailEntries = 4
+        let cluster = try PartitionCluster(count: 1, settings: settings)
+        let (reader, author) = (UserID(1), UserID(2))
+        for user in [reader, author] {
+            let command = CreateUser(username: try Username("user\(user)"), requestedID: user, displayName: nil)
+            _ = try cluster.run(.createUser(command)).get()
+        }
+        _ = try cluster.run(.follow(Follow(follower: reader, author: author))).get()
+        func post() throws {
+            _ = try cluster.run(.postTweet(PostTweet(author: author, text: "tweet"))).get()
+            try cluster.deliverEverything()
+        }
+        func home() throws -> (count: Int, fetched: UInt64) {
+            let query = HomeQuery(reader: reader, count: 100)
+            guard case .success(.home(let page, _, _)) = try cluster.read(.home(query), in: PartitionID(0)) else {
+                return (-1, 0)
+            }
+            return (page.items.count, cluster.statistics.homeListsFetched)
+        }
+        try post()
+        check(try home() == (1, 1))
+        for count in 2...4 {
+            try post()
+            check(try home() == (count, 1))
+        }
+        // The tail is full: the list in memory is not the whole any more.
+        try post()
+        check(try home() == (5, 2))
+        check(try home() == (5, 2))
+        try cluster.drainTails(limit: 1)
+        check(try home() == (5, 2))
+        try post()
+        try cluster.drainTails(limit: 1)
+        check(try home() == (6, 3))
+        try cluster.partition(PartitionID(0)).dropHomeList(of: reader)
+        check(try home() == (6, 4))
+    }
+}
+
+/// Comparisons that throw need a place for that outside of the macro.
+private func check(_ isTrue: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(isTrue, sourceLocation: sourceLocation)
 }

@@ -15,6 +15,9 @@ public struct PackedList: ListRun {
         count = checked.count
     }
 
+    /// About how many bytes it takes in memory.
+    public var memory: Int { bytes.count + 64 }
+
     /// Whether entries may have been trimmed.
     public var isFull: Bool { count >= cap }
 

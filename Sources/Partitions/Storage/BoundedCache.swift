@@ -48,6 +48,12 @@ struct BoundedCache<Key: Hashable, Value> {
         return earlier.removeValue(forKey: key)
     }
 
+    mutating func removeAll() {
+        recent = [:]
+        earlier = [:]
+        recentWeight = 0
+    }
+
     private mutating func insert(_ value: Value, for key: Key) {
         let added = weight(value)
         guard added <= largestGeneration else { return }

@@ -46,11 +46,14 @@ final class HomeLists {
         let isLast: Bool
     }
 
+    private let database: Database
     private let keys: Keys
     private let limit: Int
     private let cap: Int
     private let largestTail: Int
     private var lists: [UserID: HomeList] = [:]
+    /// Lists that were read lately, as the store has them: finding one there takes longer than all else of a page of ids.
+    private var read: BoundedCache<UserID, PackedList>
     /// Lists whose tail has become full with the entry being applied.
     private var full: [UserID] = []
     /// Lists that have had a tail since the last drain began.
@@ -64,9 +67,11 @@ final class HomeLists {
     private(set) var drainedIndex: LogIndex
 
     init(database: Database, keys: Keys, settings: PartitionSettings) throws(PartitionFailure) {
+        self.database = database
         self.keys = keys
         limit = max(1, settings.largestHomeLists)
         cap = settings.listCap
+        read = BoundedCache(limit: settings.homeListCacheBytes) { $0.memory }
         // A tail must not trim its list by more than the list holds.
         largestTail = max(1, min(settings.tailEntries, settings.listCap / 2))
         drainedIndex = try HomeLists.drainedIndex(try database.read(keys.of(.drainedIndex)))
@@ -99,6 +104,25 @@ final class HomeLists {
         return lists.values[index]
     }
 
+    /// What the store has of a reader's list: all but its tail.
+    func stored(
+        of reader: UserID,
+        _ statistics: inout PartitionStatistics
+    ) throws(PartitionFailure) -> PackedList {
+        if let list = read[reader] { return list }
+        statistics.homeListsFetched += 1
+        guard let bytes = try database.read(keys.of(.homeList, reader.rawValue)) else {
+            throw .broken("reader \(reader) has a home list header and no list")
+        }
+        do throws(BinaryDecodingError) {
+            let list = try PackedList(stored: bytes)
+            read[reader] = list
+            return list
+        } catch {
+            throw .damaged("home list of \(reader): \(error)")
+        }
+    }
+
     /// Stores a list that was just built.
     func store(_ entries: SortedList, _ list: HomeList, of reader: UserID, in batch: WriteBatch) {
         if lists.count >= limit { dropOldest() }
@@ -112,6 +136,7 @@ final class HomeLists {
     /// A list could not be stored.
     func forget(_ reader: UserID) {
         tailEntries -= lists.removeValue(forKey: reader)?.tail.count ?? 0
+        read.remove(reader)
     }
 
     // MARK: Tails
@@ -199,10 +224,12 @@ final class HomeLists {
         drain = slice.isLast ? nil : slice.drain
     }
 
+    /// The store has a list's tail now, and the list in memory is not all that it has.
     private func clearTail(of reader: UserID) {
-        guard let index = lists.index(forKey: reader) else { return }
+        guard let index = lists.index(forKey: reader), !lists.values[index].tail.isEmpty else { return }
         tailEntries -= lists.values[index].tail.count
         lists.values[index].tail.removeAll()
+        read.remove(reader)
     }
 
     // MARK: Dropping
@@ -235,6 +262,7 @@ final class HomeLists {
     func dropAll() {
         undeleted.formUnion(lists.keys)
         lists = [:]
+        read.removeAll()
         tailEntries = 0
     }
 

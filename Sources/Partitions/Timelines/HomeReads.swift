@@ -37,9 +37,7 @@ extension Partition {
     ///
     /// - Returns: whether the page holds only what arrived after `query.since`.
     private func read(_ list: HomeLists.HomeList, into page: inout HomePage) throws(PartitionFailure) -> Bool {
-        guard let stored = try homeList(of: page.query.reader) else {
-            throw .broken("reader \(page.query.reader) has a home list header and no list")
-        }
+        let stored = try homeLists.stored(of: page.query.reader, &statistics)
         let listFloor = floor(of: stored, with: list.tail)
         let isSinceHonoured = canHonourSince(page.query.since, builtAt: list.builtAt, floor: listFloor)
         page.arrivedAfter = isSinceHonoured ? page.query.since?.index : nil
@@ -164,14 +162,5 @@ extension Partition {
         }
         homeLists.deletionsWritten()
         return list
-    }
-
-    private func homeList(of reader: UserID) throws(PartitionFailure) -> PackedList? {
-        guard let bytes = try database.read(keys.of(.homeList, reader.rawValue)) else { return nil }
-        do throws(BinaryDecodingError) {
-            return try PackedList(stored: bytes)
-        } catch {
-            throw .damaged("home list of \(reader): \(error)")
-        }
     }
 }
