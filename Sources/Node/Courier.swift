@@ -9,7 +9,9 @@ internal import Placement
 
 /// Carries the letters of this loop's partitions to the nodes that serve their destinations: one request to a node
 /// at a time, which takes whatever has gathered meanwhile, for all partitions and streams together. A letter that somebody
-/// waits for goes at once, others every 20 ms at most.
+/// waits for goes at once, and so does one behind a silence; others wait for the next round, of which there are fifty a second.
+/// Rounds of all nodes are at the same times of day, as far as their clocks agree, so that destinations log what
+/// comes from several together (`MailGathering`).
 ///
 /// Confined to its host's event loop.
 final class Courier {
@@ -17,12 +19,15 @@ final class Courier {
     private struct Lane {
         /// Whether a request is under way.
         var isBusy = false
-        /// When the node may be sent what nobody waits for.
-        var due: NIODeadline?
-        /// Whether letters wait until then, and a task with them.
-        var isWaiting = false
+        var lastSent: NIODeadline?
+        /// Whether it is to be sent what there is as soon as it has answered: not all went into one request, or a round went by.
+        var isOverdue = false
 
-        func isDue(at now: NIODeadline) -> Bool { due.map { $0 <= now } ?? true }
+        /// Whether the node is sent what nobody waits for outside of a round, too.
+        func isOpen(at now: NIODeadline) -> Bool {
+            guard !isOverdue, let lastSent else { return true }
+            return lastSent + Courier.silence <= now
+        }
     }
 
     private struct Pause {
@@ -53,9 +58,11 @@ final class Courier {
     private static let pauseAfterFailure = TimeAmount.milliseconds(20)
     /// A destination that takes nothing is asked with one letter this often: what waits for it goes soon after it serves again.
     private static let longestPause = TimeAmount.milliseconds(200)
-    /// How long a node is sent nothing that nobody waits for. What gathers meanwhile is one entry of each destination's log:
-    /// entries of a few letters would cost their log and store more than the letters.
+    /// Between two rounds. What gathers meanwhile is one entry of each destination's log: entries of a few letters would cost their
+    /// log and store more than the letters.
     private static let interval = TimeAmount.milliseconds(20)
+    /// A node that was sent nothing for so long is sent the next letter at once.
+    private static let silence = TimeAmount.milliseconds(100)
     /// How many taken letters a partition gathers before it notes them in its log.
     private static let lettersPerTrim = 2_048
 
@@ -69,6 +76,7 @@ final class Courier {
     /// Destinations that took nothing the last time, until when they are left alone.
     private var pauses: [PartitionID: Pause] = [:]
     private var isPumpScheduled = false
+    private var isRoundScheduled = false
 
     init(host: PartitionHost, logger: Logger) {
         self.host = host
@@ -85,28 +93,54 @@ final class Courier {
         }
     }
 
-    private func pump() {
+    private func scheduleRound() {
+        guard !isRoundScheduled else { return }
+        isRoundScheduled = true
+        let interval = Microseconds(Courier.interval.nanoseconds / 1_000)
+        let left = TimeAmount.microseconds(Int64(interval - host.clock.now() % interval))
+        host.eventLoop.assumeIsolated().scheduleTask(in: left) {
+            self.isRoundScheduled = false
+            self.pump(isRound: true)
+        }
+    }
+
+    /// What a round finds busy is sent more when it has answered.
+    private func noteRound() {
+        for index in lanes.values.indices where lanes.values[index].isBusy {
+            lanes.values[index].isOverdue = true
+        }
+    }
+
+    private func pump(isRound: Bool = false) {
         let now = NIODeadline.now()
         // Most often there is nothing to do but wait.
-        guard isAnyLaneOpen(at: now) else { return }
+        guard isRound || isAnyLaneOpen(at: now) else { return }
+        if isRound { noteRound() }
         var requests: [NodeID: Request] = [:]
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             let mail = replica.partition.outgoingMail
             mail.forEachWaiting { destination, mayBeAwaited in
-                gather(mail, of: source, for: destination, mayBeAwaited: mayBeAwaited, now: now, into: &requests)
+                guard let node = host.map.primary(of: destination) else { return }
+                let lane = lanes[node] ?? Lane()
+                guard !lane.isBusy, pauses[destination].map({ $0.end <= now }) ?? true else { return }
+                let isDue = isRound || lane.isOpen(at: now)
+                guard isDue || mayBeAwaited || !isRoundScheduled else { return }
+                gather(mail, of: source, for: destination, isDue: isDue, into: &requests[node, default: Request()])
             }
         }
         for (node, request) in requests where !request.letters.isEmpty {
-            // What did not fit follows at once.
-            if lanes[node]?.isDue(at: now) ?? true, !request.isFull {
-                lanes[node, default: Lane()].due = now + Courier.interval
-            }
+            lanes[node, default: Lane()].lastSent = now
+            lanes[node]?.isOverdue = request.isFull
             send(request, to: node)
+        }
+        // There was nothing for them.
+        for index in lanes.values.indices where !lanes.values[index].isBusy {
+            lanes.values[index].isOverdue = false
         }
     }
 
-    /// Whether something may be sent to any node that letters go to, or a time be set at which it may.
+    /// Whether something may be sent to any node that letters go to before the next round, or a round be set.
     private func isAnyLaneOpen(at now: NIODeadline) -> Bool {
         if primariesVersion != host.map.version {
             primariesVersion = host.map.version
@@ -116,32 +150,28 @@ final class Courier {
         for node in primaries {
             guard let lane = lanes[node] else { return true }
             guard !lane.isBusy else { continue }
-            if lane.isDue(at: now) || !lane.isWaiting { return true }
+            if !isRoundScheduled || lane.isOpen(at: now) { return true }
             takesAwaited = true
         }
         return takesAwaited && host.replicas.contains { $0.isServing && $0.partition.outgoingMail.mayBeAwaited }
     }
 
     /// Adds what may be sent of one stream to the request to its destination's node.
+    ///
+    /// - Parameter isDue: whether letters that nobody waits for may go now; otherwise they go in the next round.
     private func gather(
         _ mail: OutgoingMail,
         of source: PartitionID,
         for destination: PartitionID,
-        mayBeAwaited: Bool,
-        now: NIODeadline,
-        into requests: inout [NodeID: Request]
+        isDue: Bool,
+        into request: inout Request
     ) {
-        guard let node = host.map.primary(of: destination) else { return }
-        let lane = lanes[node] ?? Lane()
-        guard !lane.isBusy, lane.isDue(at: now) || mayBeAwaited || !lane.isWaiting,
-            pauses[destination].map({ $0.end <= now }) ?? true
-        else { return }
         let taken = progress.taken(from: source, by: destination)
-        guard lane.isDue(at: now) || mail.isAwaited(by: destination, after: taken ?? 0) else {
-            if mail.hasLetters(for: destination, after: taken ?? 0) { pumpWhenDue(node) }
+        guard isDue || mail.isAwaited(by: destination, after: taken ?? 0) else {
+            if mail.hasLetters(for: destination, after: taken ?? 0) { scheduleRound() }
             return
         }
-        let left = Courier.bytesPerRequest - requests[node, default: Request()].bytes
+        let left = Courier.bytesPerRequest - request.bytes
         guard left > 0 else { return }
         let letters = mail.letters(
             for: destination,
@@ -150,17 +180,7 @@ final class Courier {
             bytes: left,
             from: source
         )
-        requests[node, default: Request()].add(letters, of: mail, to: destination)
-    }
-
-    /// Lets letters to a node wait for more of them.
-    private func pumpWhenDue(_ node: NodeID) {
-        guard let lane = lanes[node], let due = lane.due, !lane.isWaiting else { return }
-        lanes[node]?.isWaiting = true
-        host.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
-            self.lanes[node]?.isWaiting = false
-            self.pump()
-        }
+        request.add(letters, of: mail, to: destination)
     }
 
     private func send(_ request: Request, to node: NodeID) {

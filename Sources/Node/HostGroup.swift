@@ -102,7 +102,9 @@ final class HostGroup: Sendable {
             let refusal = Refusal(.error, "request cannot be read: \(error)")
             return responder.respond(NodeReply.executed(.failure(refusal)).encoded())
         }
-        carryOut(request) { responder.respond($0.encoded()) }
+        // That messages of replicas are here: what comes of them is sent by itself.
+        let isAwaited = if case .replicate = request { false } else { true }
+        carryOut(request) { responder.respond($0.encoded(), isAwaited: isAwaited) }
     }
 
     /// Carries a request out on the loops that its partitions belong to. Any thread.
@@ -173,7 +175,7 @@ final class HostGroup: Sendable {
         let gather = Gather<MailReport>(count: bags.count) { reply(.delivered($0)) }
         for (index, bag) in bags.enumerated() {
             onHost(of: bag.destination) { host in
-                host.receive(bag) { gather.set($0, at: index) }
+                host.incoming.receive(bag) { gather.set($0, at: index) }
             }
         }
     }

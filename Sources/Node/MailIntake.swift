@@ -11,9 +11,15 @@ final class MailIntake {
     /// without a bound, a partition that is behind would log the same ones until it is behind for minutes.
     private static let largestInFlight = 16_384
 
+    private struct Gathered {
+        let letters: [Letter]
+        let completion: ([MailReceipt]?) -> Void
+    }
+
     private unowned let replica: Replica
     private let limit: Int
     private var inFlight = 0
+    private var gathered: [Gathered] = []
 
     /// - Parameter limit: entries that may be on their way through the log when letters come.
     init(replica: Replica, limit: Int) {
@@ -21,20 +27,23 @@ final class MailIntake {
         self.limit = limit
     }
 
-    /// `completion` is given how far each source's stream was taken, or nil where the partition cannot take mail now.
+    /// Takes letters, to enter the log with those that come until `enterLog`. `completion` is given how far each source's stream was
+    /// taken, or nil where the partition cannot take mail now.
     func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
-        guard replica.writeRefusal == nil, replica.unappliedCount < limit, inFlight < MailIntake.largestInFlight else {
-            return completion(nil)
-        }
-        let count = letters.reduce(0) { $0 + $1.messages.count }
-        inFlight += count
-        let completion: ([MailReceipt]?) -> Void = { receipts in
-            self.inFlight -= count
-            completion(receipts)
-        }
+        guard mayTake, inFlight < MailIntake.largestInFlight else { return completion(nil) }
+        inFlight += MailIntake.messageCount(letters)
+        gathered.append(Gathered(letters: letters, completion: completion))
+    }
+
+    /// Lets the letters that have gathered enter the log.
+    func enterLog() {
+        guard !gathered.isEmpty else { return }
+        guard mayTake else { return giveUp() }
+        let taken = gathered
+        gathered = []
         var batch: [Letter] = []
         var messages = 0
-        for letter in letters {
+        for letter in taken.lazy.flatMap(\.letters) {
             if messages >= MailIntake.messagesPerEntry {
                 replica.append(.receiveMail(batch), .own)
                 batch = []
@@ -44,12 +53,32 @@ final class MailIntake {
             messages += letter.messages.count
         }
         // What the last entry comes to says how far all sources' streams were taken.
-        let sources = Set(letters.map(\.source))
         replica.append(
             .receiveMail(batch),
             .mail { receipts in
-                completion(receipts.map { _ in sources.map { self.replica.partition.receipt(for: $0) } })
+                for one in taken {
+                    self.finish(one, isTaken: receipts != nil)
+                }
             }
         )
     }
+
+    /// Tells who waits for gathered letters that the partition cannot take them.
+    func giveUp() {
+        let untaken = gathered
+        gathered = []
+        for one in untaken {
+            finish(one, isTaken: false)
+        }
+    }
+
+    private var mayTake: Bool { replica.writeRefusal == nil && replica.unappliedCount < limit }
+
+    private func finish(_ one: Gathered, isTaken: Bool) {
+        inFlight -= MailIntake.messageCount(one.letters)
+        guard isTaken else { return one.completion(nil) }
+        one.completion(Set(one.letters.map(\.source)).map { replica.partition.receipt(for: $0) })
+    }
+
+    private static func messageCount(_ letters: [Letter]) -> Int { letters.reduce(0) { $0 + $1.messages.count } }
 }

@@ -104,6 +104,7 @@ final class PartitionHost {
     private lazy var disposal = PartitionDisposal(host: self, resources: resources)
     private lazy var post = ReplicaPost(eventLoop: eventLoop, node: node, links: links)
     private lazy var courier = Courier(host: self, logger: logger)
+    private(set) lazy var incoming = MailGathering(host: self)
     private(set) lazy var references = References { [queries = PeerQueries(host: self)] parts, deadline, completion in
         queries.ask(parts, deadline: deadline, completion)
     }
@@ -418,15 +419,6 @@ final class PartitionHost {
             replica.requests.readBehind(part.query, completion: finish)
         } else {
             replica.requests.read(part.query, completion: finish)
-        }
-    }
-
-    func receive(_ bag: MailBag, completion: @escaping (MailReport) -> Void) {
-        guard let replica = byID[bag.destination] else {
-            return completion(MailReport(destination: bag.destination, receipts: []))
-        }
-        replica.mail.receive(bag.letters) { receipts in
-            completion(MailReport(destination: bag.destination, receipts: receipts ?? []))
         }
     }
 

@@ -123,6 +123,7 @@ final class Replica {
         let unentered = unsubmitted
         unsubmitted = []
         applier.disownUncommitted()
+        mail.giveUp()
         requests.abandon(unentered.map(\.origin), .notServed)
         requests.giveUpAll(.notServed)
     }
@@ -306,6 +307,7 @@ final class Replica {
     /// For good: nothing is taken and nothing written any more. What was committed and is not applied here was done all the same.
     func close() {
         isClosed = true
+        mail.giveUp()
         requests.abandon(applier.giveUp(), .refused(Requests.unknownOutcome))
         comparison.giveUp()
     }
@@ -421,6 +423,7 @@ final class Replica {
         host.eventLoop.assumeIsolated().execute { self.handle(.logFailed) }
         let abandoned = applier.giveUp() + unsubmitted.map(\.origin)
         unsubmitted = []
+        mail.giveUp()
         requests.abandon(abandoned, .refused(Requests.unknownOutcome))
         requests.giveUpAll(.refused(unavailability ?? .unavailable("partition \(partition.id) has stopped")))
         comparison.giveUp()

@@ -113,6 +113,19 @@ import Wire
         try await server.close()
     }
 
+    @Test func repliesThatNobodyWaitsForComeWithOthersOrBySomeTime() async throws {
+        let server = try await Self.serve { request, responder in
+            responder.respond(request, isAwaited: request != [1])
+        }
+        let client = try await Self.client(server.localAddress?.port ?? 0)
+        check(try await Self.ask(client, [1]) == .success([1]))
+        async let alone = Self.ask(client, [1])
+        async let awaited = Self.ask(client, [2])
+        check(try await alone == .success([1]))
+        check(try await awaited == .success([2]))
+        try await server.close()
+    }
+
     /// One client's long answers must not cost all others of a router their connection.
     @Test func muchThatIsAskedForAtOnceIsAnsweredBitByBit() async throws {
         let long = [UInt8](repeating: 7, count: 1 << 20)

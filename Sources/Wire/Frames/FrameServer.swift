@@ -12,11 +12,13 @@ package struct FrameResponder: Sendable {
         self.id = id
     }
 
-    package func respond(_ payload: [UInt8]) {
+    /// - Parameter isAwaited: whether the peer has to go on with it. Otherwise it may wait for others, some 20 ms at most: a packet
+    ///   wakes two threads.
+    package func respond(_ payload: [UInt8], isAwaited: Bool = true) {
         if handler.eventLoop.inEventLoop {
-            handler.value.reply(id: id, payload)
+            handler.value.reply(id: id, payload, isAwaited: isAwaited)
         } else {
-            handler.eventLoop.execute { handler.value.reply(id: id, payload) }
+            handler.eventLoop.execute { handler.value.reply(id: id, payload, isAwaited: isAwaited) }
         }
     }
 }
@@ -38,6 +40,8 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private static let largestWrite = 1 << 20
     /// How long a connection may take to say who it is.
     private static let greetingDeadline = TimeAmount.seconds(5)
+    /// How long a reply waits for others that the peer does not wait for.
+    private static let patienceWithReplies = TimeAmount.milliseconds(20)
 
     private let handshake: Handshake
     private let service: Service
@@ -49,6 +53,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     /// What was given to the connection and it has not given to the operating system.
     private var unwrittenBytes = 0
     private var isFlushScheduled = false
+    private var isLateFlushScheduled = false
     private var isWelcome = false
     private var greetingTimer: Scheduled<Void>?
     private var inFlight = 0
@@ -160,20 +165,28 @@ package final class FrameServerHandler: ChannelDuplexHandler {
         close(context)
     }
 
-    fileprivate func reply(id: UInt64, _ payload: [UInt8]) {
+    fileprivate func reply(id: UInt64, _ payload: [UInt8], isAwaited: Bool) {
         inFlight -= 1
-        enqueue(Frame(kind: .reply, id: id, payload: payload))
+        enqueue(Frame(kind: .reply, id: id, payload: payload), isAwaited: isAwaited)
         // Half of them first: what waits is taken in some number at a time.
         if inFlight == FrameServerHandler.largestInFlight / 2 { goOn() }
     }
 
-    private func enqueue(_ frame: Frame) {
+    private func enqueue(_ frame: Frame, isAwaited: Bool = true) {
         guard let context, !isClosing else { return }
         frame.write(to: &output)
         if output.readableBytes >= FrameServerHandler.largestWrite { return write(context) }
         guard !isFlushScheduled else { return }
-        isFlushScheduled = true
-        context.eventLoop.assumeIsolated().execute { self.flush() }
+        if isAwaited {
+            isFlushScheduled = true
+            context.eventLoop.assumeIsolated().execute { self.flush() }
+        } else if !isLateFlushScheduled {
+            isLateFlushScheduled = true
+            context.eventLoop.assumeIsolated().scheduleTask(in: FrameServerHandler.patienceWithReplies) {
+                self.isLateFlushScheduled = false
+                self.flush()
+            }
+        }
     }
 
     private func flush() {
