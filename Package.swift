@@ -162,7 +162,7 @@ let package = Package(
         tests("SettingsTests", ["Settings", "TestSupport"]),
         tests("EventLoopsTests", ["EventLoops", .nioCore, .nioPosix, .nioEmbedded, .deque]),
         tests("ObservabilityTests", ["Observability", .logging]),
-        tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioPosix]),
+        tests("WireTests", ["Randomness", "TestSupport", "Wire", .logging, .nioCore, .nioEmbedded, .nioPosix]),
         tests("RouterTests", ["Messages", "Model", "Placement", "Router", "Wire", .nioCore, .nioEmbedded]),
         tests(
             "NodeTests",

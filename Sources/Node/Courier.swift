@@ -15,21 +15,6 @@ internal import Placement
 ///
 /// Confined to its host's event loop.
 final class Courier {
-    /// The way to one node.
-    private struct Lane {
-        /// Whether a request is under way.
-        var isBusy = false
-        var lastSent: NIODeadline?
-        /// Whether it is to be sent what there is as soon as it has answered: not all went into one request, or a round went by.
-        var isOverdue = false
-
-        /// Whether the node is sent what nobody waits for outside of a round, too.
-        func isOpen(at now: NIODeadline) -> Bool {
-            guard !isOverdue, let lastSent else { return true }
-            return lastSent + Courier.silence <= now
-        }
-    }
-
     private struct Pause {
         let end: NIODeadline
         let length: TimeAmount
@@ -61,15 +46,13 @@ final class Courier {
     /// Between two rounds. What gathers meanwhile is one entry of each destination's log: entries of a few letters would cost their
     /// log and store more than the letters.
     private static let interval = TimeAmount.milliseconds(20)
-    /// A node that was sent nothing for so long is sent the next letter at once.
-    private static let silence = TimeAmount.milliseconds(100)
     /// How many taken letters a partition gathers before it notes them in its log.
     private static let lettersPerTrim = 2_048
 
     private let host: PartitionHost
     private let logger: Logger
     private var progress = MailProgress()
-    private var lanes: [NodeID: Lane] = [:]
+    private var lanes = CourierLanes()
     /// The nodes that letters may go to, as of a version of the map.
     private var primaries: Set<NodeID> = []
     private var primariesVersion: UInt64 = 0
@@ -104,40 +87,30 @@ final class Courier {
         }
     }
 
-    /// What a round finds busy is sent more when it has answered.
-    private func noteRound() {
-        for index in lanes.values.indices where lanes.values[index].isBusy {
-            lanes.values[index].isOverdue = true
-        }
-    }
-
     private func pump(isRound: Bool = false) {
         let now = NIODeadline.now()
         // Most often there is nothing to do but wait.
         guard isRound || isAnyLaneOpen(at: now) else { return }
-        if isRound { noteRound() }
+        if isRound { lanes.noteRound() }
         var requests: [NodeID: Request] = [:]
         for replica in host.replicas where replica.isServing {
             let source = replica.partition.id
             let mail = replica.partition.outgoingMail
             mail.forEachWaiting { destination, mayBeAwaited in
-                guard let node = host.map.primary(of: destination) else { return }
-                let lane = lanes[node] ?? Lane()
-                guard !lane.isBusy, pauses[destination].map({ $0.end <= now }) ?? true else { return }
-                let isDue = isRound || lane.isOpen(at: now)
+                guard let node = host.map.primary(of: destination), lanes.isFree(node),
+                    pauses[destination].map({ $0.end <= now }) ?? true
+                else { return }
+                let isDue = isRound || lanes.isOpen(node, at: now)
+                // Where a round is to come, what is not due need not be looked at.
                 guard isDue || mayBeAwaited || !isRoundScheduled else { return }
                 gather(mail, of: source, for: destination, isDue: isDue, into: &requests[node, default: Request()])
             }
         }
         for (node, request) in requests where !request.letters.isEmpty {
-            lanes[node, default: Lane()].lastSent = now
-            lanes[node]?.isOverdue = request.isFull
+            lanes.noteSent(node, isFull: request.isFull, at: now)
             send(request, to: node)
         }
-        // There was nothing for them.
-        for index in lanes.values.indices where !lanes.values[index].isBusy {
-            lanes.values[index].isOverdue = false
-        }
+        lanes.noteNothingLeft()
     }
 
     /// Whether something may be sent to any node that letters go to before the next round, or a round be set.
@@ -148,9 +121,8 @@ final class Courier {
         }
         var takesAwaited = false
         for node in primaries {
-            guard let lane = lanes[node] else { return true }
-            guard !lane.isBusy else { continue }
-            if !isRoundScheduled || lane.isOpen(at: now) { return true }
+            guard lanes.isFree(node) else { continue }
+            if !isRoundScheduled || lanes.isOpen(node, at: now) { return true }
             takesAwaited = true
         }
         return takesAwaited && host.replicas.contains { $0.isServing && $0.partition.outgoingMail.mayBeAwaited }
@@ -184,7 +156,8 @@ final class Courier {
     }
 
     private func send(_ request: Request, to node: NodeID) {
-        lanes[node, default: Lane()].isBusy = true
+        // One that comes before the answer is not to be waited for twice.
+        scheduleRound()
         let bags = request.letters.map { MailBag(destination: $0.key, letters: $0.value) }
         host.ask(node, .deliver(bags), deadline: .now() + Courier.patience) { result in
             switch result {
@@ -207,11 +180,11 @@ final class Courier {
     /// The node may be sent the next request, at once or later.
     private func release(_ node: NodeID, after pause: TimeAmount) {
         guard pause > .zero else {
-            lanes[node]?.isBusy = false
+            lanes.noteAnswered(node)
             return notice()
         }
         host.eventLoop.assumeIsolated().scheduleTask(in: pause) {
-            self.lanes[node]?.isBusy = false
+            self.lanes.noteAnswered(node)
             self.pump()
         }
     }

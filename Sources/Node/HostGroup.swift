@@ -17,6 +17,9 @@ internal import Wire
 
 /// The event loops of a node with their partitions: hands each request to the loop that has the partition.
 final class HostGroup: Sendable {
+    /// Messages of replicas of so many bytes are answered at once.
+    private static let largeMessages = 1 << 18
+
     private let hosts: NIOLockedValueBox<[NIOLoopBound<PartitionHost>]>
     private let loops: [any EventLoop]
     private let node: NodeID
@@ -102,8 +105,8 @@ final class HostGroup: Sendable {
             let refusal = Refusal(.error, "request cannot be read: \(error)")
             return responder.respond(NodeReply.executed(.failure(refusal)).encoded())
         }
-        // That messages of replicas are here: what comes of them is sent by itself.
-        let isAwaited = if case .replicate = request { false } else { true }
+        // What comes of replicas' messages is sent by itself. Large ones count towards what their sender lets be under way.
+        let isAwaited = if case .replicate = request { bytes.count >= HostGroup.largeMessages } else { true }
         carryOut(request) { responder.respond($0.encoded(), isAwaited: isAwaited) }
     }
 

@@ -24,10 +24,17 @@ final class MailGathering {
         replica.mail.receive(bag.letters) { receipts in
             completion(MailReport(destination: bag.destination, receipts: receipts ?? []))
         }
-        if bag.letters.contains(where: { $0.messages.contains(where: \.isAwaited) }) { return replica.mail.enterLog() }
-        guard !isScheduled else { return }
-        isScheduled = true
-        host.eventLoop.assumeIsolated().scheduleTask(in: MailGathering.longest) {
+        if bag.letters.contains(where: { $0.messages.contains(where: \.isAwaited) }) {
+            enterLogs(in: .zero)
+        } else if !isScheduled {
+            isScheduled = true
+            enterLogs(in: MailGathering.longest)
+        }
+    }
+
+    /// Not at once in any case: a request has letters for several partitions.
+    private func enterLogs(in time: TimeAmount) {
+        host.eventLoop.assumeIsolated().scheduleTask(in: time) {
             self.isScheduled = false
             for replica in self.host.replicas {
                 replica.mail.enterLog()

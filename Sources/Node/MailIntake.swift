@@ -1,10 +1,20 @@
-internal import Model
-internal import Partitions
+package import Model
+
+/// What letters enter: the log of a partition that this node leads.
+package protocol MailLog: AnyObject {
+    /// Whether anything may enter it now.
+    var takesEntries: Bool { get }
+    /// Entries that are on their way through it.
+    var unappliedCount: Int { get }
+    func append(_ command: Command, _ origin: Origin)
+    /// The last letter that applied entries took from a partition.
+    func receipt(for source: PartitionID) -> MailReceipt
+}
 
 /// Takes letters of other partitions into a partition's log.
 ///
 /// Confined to its host's event loop.
-final class MailIntake {
+package final class MailIntake {
     /// About how many messages one log entry takes: an entry is applied in one go, so it must not be long.
     private static let messagesPerEntry = 512
     /// Messages that may be on their way through the log. A source that gets no answer in time sends its letters again:
@@ -16,27 +26,27 @@ final class MailIntake {
         let completion: ([MailReceipt]?) -> Void
     }
 
-    private unowned let replica: Replica
+    private unowned let log: any MailLog
     private let limit: Int
     private var inFlight = 0
     private var gathered: [Gathered] = []
 
     /// - Parameter limit: entries that may be on their way through the log when letters come.
-    init(replica: Replica, limit: Int) {
-        self.replica = replica
+    package init(log: any MailLog, limit: Int) {
+        self.log = log
         self.limit = limit
     }
 
     /// Takes letters, to enter the log with those that come until `enterLog`. `completion` is given how far each source's stream was
     /// taken, or nil where the partition cannot take mail now.
-    func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
+    package func receive(_ letters: [Letter], completion: @escaping ([MailReceipt]?) -> Void) {
         guard mayTake, inFlight < MailIntake.largestInFlight else { return completion(nil) }
         inFlight += MailIntake.messageCount(letters)
         gathered.append(Gathered(letters: letters, completion: completion))
     }
 
     /// Lets the letters that have gathered enter the log.
-    func enterLog() {
+    package func enterLog() {
         guard !gathered.isEmpty else { return }
         guard mayTake else { return giveUp() }
         let taken = gathered
@@ -45,7 +55,7 @@ final class MailIntake {
         var messages = 0
         for letter in taken.lazy.flatMap(\.letters) {
             if messages >= MailIntake.messagesPerEntry {
-                replica.append(.receiveMail(batch), .own)
+                log.append(.receiveMail(batch), .own)
                 batch = []
                 messages = 0
             }
@@ -53,7 +63,7 @@ final class MailIntake {
             messages += letter.messages.count
         }
         // What the last entry comes to says how far all sources' streams were taken.
-        replica.append(
+        log.append(
             .receiveMail(batch),
             .mail { receipts in
                 for one in taken {
@@ -64,7 +74,7 @@ final class MailIntake {
     }
 
     /// Tells who waits for gathered letters that the partition cannot take them.
-    func giveUp() {
+    package func giveUp() {
         let untaken = gathered
         gathered = []
         for one in untaken {
@@ -72,12 +82,12 @@ final class MailIntake {
         }
     }
 
-    private var mayTake: Bool { replica.writeRefusal == nil && replica.unappliedCount < limit }
+    private var mayTake: Bool { log.takesEntries && log.unappliedCount < limit }
 
     private func finish(_ one: Gathered, isTaken: Bool) {
         inFlight -= MailIntake.messageCount(one.letters)
         guard isTaken else { return one.completion(nil) }
-        one.completion(Set(one.letters.map(\.source)).map { replica.partition.receipt(for: $0) })
+        one.completion(Set(one.letters.map(\.source)).map { log.receipt(for: $0) })
     }
 
     private static func messageCount(_ letters: [Letter]) -> Int { letters.reduce(0) { $0 + $1.messages.count } }

@@ -17,7 +17,7 @@ final class Replica {
     private let host: PartitionHost
     private let limit: Int
     private(set) var state: ReplicaState
-    private(set) lazy var mail = MailIntake(replica: self, limit: limit)
+    private(set) lazy var mail = MailIntake(log: self, limit: limit)
     private(set) lazy var comparison = Comparison(replica: self, host: host)
     private(set) lazy var tails = TailDrain(replica: self, host: host)
     private(set) lazy var requests = Requests(replica: self, host: host, limit: limit)
@@ -429,4 +429,10 @@ final class Replica {
         comparison.giveUp()
         servingSince = nil
     }
+}
+
+extension Replica: MailLog {
+    var takesEntries: Bool { writeRefusal == nil }
+
+    func receipt(for source: PartitionID) -> MailReceipt { partition.receipt(for: source) }
 }

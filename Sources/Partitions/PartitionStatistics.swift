@@ -16,7 +16,7 @@ package struct PartitionStatistics: Equatable, Sendable {
     package var pullSwitches: UInt64 = 0
     package var lateArrivals: UInt64 = 0
     package var homeReadsFromList: UInt64 = 0
-    /// How many of them had to ask the store for the list.
+    /// How often the store was asked for a list.
     package var homeListsFetched: UInt64 = 0
     package var homeReadsComputed: UInt64 = 0
     package var homeListsBuilt: UInt64 = 0

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import Synchronization
 import TestSupport
@@ -113,17 +114,43 @@ import Wire
         try await server.close()
     }
 
-    @Test func repliesThatNobodyWaitsForComeWithOthersOrBySomeTime() async throws {
-        let server = try await Self.serve { request, responder in
+    @Test func repliesThatNobodyWaitsForComeWithOthersOrSomewhatLater() throws {
+        let handshake = Handshake(secret: "s", name: "test")
+        let handler = FrameServerHandler(handshake: handshake, logger: Self.logger) { request, responder in
             responder.respond(request, isAwaited: request != [1])
         }
-        let client = try await Self.client(server.localAddress?.port ?? 0)
-        check(try await Self.ask(client, [1]) == .success([1]))
-        async let alone = Self.ask(client, [1])
-        async let awaited = Self.ask(client, [2])
-        check(try await alone == .success([1]))
-        check(try await awaited == .success([2]))
-        try await server.close()
+        let channel = EmbeddedChannel(handler: handler)
+        func send(_ kind: Frame.Kind, _ payload: [UInt8]) throws {
+            var buffer = ByteBuffer()
+            Frame(kind: kind, id: 1, payload: payload).write(to: &buffer)
+            try channel.writeInbound(buffer)
+            channel.embeddedEventLoop.run()
+        }
+        func replies() throws -> [[UInt8]] {
+            var decoder = FrameDecoder()
+            var payloads: [[UInt8]] = []
+            while var buffer = try channel.readOutbound(as: ByteBuffer.self) {
+                while let frame = try decoder.decode(buffer: &buffer) {
+                    payloads.append(frame.payload)
+                }
+            }
+            return payloads
+        }
+        try send(.hello, handshake.payload())
+        #expect(try replies().count == 1)
+        try send(.request, [1])
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(19))
+        #expect(try replies() == [])
+        try send(.request, [1])
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(try replies() == [[1], [1]])
+        try send(.request, [1])
+        #expect(try replies() == [])
+        try send(.request, [2])
+        #expect(try replies() == [[1], [2]])
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(try replies() == [])
+        _ = try channel.finish()
     }
 
     /// One client's long answers must not cost all others of a router their connection.

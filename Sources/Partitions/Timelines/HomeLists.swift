@@ -129,8 +129,10 @@ final class HomeLists {
         writeDeletions(in: batch)
         let header = StoredHeader(builtAt: list.builtAt, cap: cap, lacking: list.lacking)
         batch.put(keys.of(.homeHeader, reader.rawValue), header.encoded())
-        batch.put(keys.of(.homeList, reader.rawValue), entries.stored())
+        let stored = entries.stored()
+        batch.put(keys.of(.homeList, reader.rawValue), stored)
         lists[reader] = list
+        read[reader] = try? PackedList(stored: stored)
     }
 
     /// A list could not be stored.

@@ -12,8 +12,8 @@ package struct FrameResponder: Sendable {
         self.id = id
     }
 
-    /// - Parameter isAwaited: whether the peer has to go on with it. Otherwise it may wait for others, some 20 ms at most: a packet
-    ///   wakes two threads.
+    /// - Parameter isAwaited: whether the peer cannot go on without it. Otherwise it may wait for other replies, some 20 ms at most: a
+    ///   packet wakes two threads.
     package func respond(_ payload: [UInt8], isAwaited: Bool = true) {
         if handler.eventLoop.inEventLoop {
             handler.value.reply(id: id, payload, isAwaited: isAwaited)
@@ -40,7 +40,7 @@ package final class FrameServerHandler: ChannelDuplexHandler {
     private static let largestWrite = 1 << 20
     /// How long a connection may take to say who it is.
     private static let greetingDeadline = TimeAmount.seconds(5)
-    /// How long a reply waits for others that the peer does not wait for.
+    /// How long a reply that the peer does not wait for waits for others.
     private static let patienceWithReplies = TimeAmount.milliseconds(20)
 
     private let handshake: Handshake
