@@ -296,6 +296,15 @@ def test_bench_checks_what_it_measures(own, tmp_path):
     assert ("mixed", "half of most, post to visible p99") in names
 
 
+def test_a_loaded_cluster_reads_as_it_should_before_and_after_a_restart(tmp_path):
+    """A small run of scripts/size: its figures are another matter, what it finds in every home is not."""
+    done = subprocess.run([ROOT / "scripts" / "size", "--users", "2000", "--edges", "24000", "--out", tmp_path / "size.json"],
+                          capture_output=True, text=True, timeout=300, env={**os.environ, "ROOKERY_BIN": str(BIN)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads((tmp_path / "size.json").read_text())
+    assert figures["wrongBeforeRestart"] == figures["wrongHomesBeforeRestart"] == 0
+
+
 def test_bench_in_turn_with_redis(own, tmp_path):
     """Every workload that has an opponent, small, with the answers of both sides checked."""
     cluster = own(nodes=1, partitions=4)
