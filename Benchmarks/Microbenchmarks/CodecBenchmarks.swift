@@ -6,7 +6,7 @@ import Wire
 enum CodecBenchmarks {
     private static let entry = LogEntry(
         time: 1_700_000_000_000_000,
-        mintedID: 1 << 62,
+        mintedID: 2_123_984_362_516_017_152,
         command: .postTweet(
             PostTweet(author: UserID(12_345), text: "sixty characters of a tweet that says nothing in particular")
         )

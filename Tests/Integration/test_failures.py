@@ -296,6 +296,16 @@ def test_bench_checks_what_it_measures(own, tmp_path):
     assert ("mixed", "half of most, post to visible p99") in names
 
 
+def test_every_microbenchmark_runs():
+    """scripts/check --bench counts their instructions, which takes minutes."""
+    program = BIN / "microbenchmarks"
+    listed = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
+    assert listed
+    for name in listed[::2]:
+        done = subprocess.run([program, name, "1"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{name}: {done.stderr[:500]}"
+
+
 def test_a_loaded_cluster_reads_as_it_should_before_and_after_a_restart(tmp_path):
     """A small run of scripts/size: its figures are another matter, what it finds in every home is not."""
     done = subprocess.run([ROOT / "scripts" / "size", "--users", "2000", "--edges", "24000", "--out", tmp_path / "size.json"],
