@@ -18,7 +18,7 @@ internal import Wire
 /// The event loops of a node with their partitions: hands each request to the loop that has the partition.
 final class HostGroup: Sendable {
     /// Messages of replicas of so many bytes are answered at once.
-    private static let largeMessages = 1 << 18
+    private static let largeMessageBytes = 1 << 18
 
     private let hosts: NIOLockedValueBox<[NIOLoopBound<PartitionHost>]>
     private let loops: [any EventLoop]
@@ -106,7 +106,7 @@ final class HostGroup: Sendable {
             return responder.respond(NodeReply.executed(.failure(refusal)).encoded())
         }
         // What comes of replicas' messages is sent by itself. Large ones count towards what their sender lets be under way.
-        let isAwaited = if case .replicate = request { bytes.count >= HostGroup.largeMessages } else { true }
+        let isAwaited = if case .replicate = request { bytes.count >= HostGroup.largeMessageBytes } else { true }
         carryOut(request) { responder.respond($0.encoded(), isAwaited: isAwaited) }
     }
 

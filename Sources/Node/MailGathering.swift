@@ -12,6 +12,8 @@ final class MailGathering {
 
     private unowned let host: PartitionHost
     private var isScheduled = false
+    /// Whether what has gathered enters in this turn of the loop.
+    private var isEntering = false
 
     init(host: PartitionHost) {
         self.host = host
@@ -25,20 +27,29 @@ final class MailGathering {
             completion(MailReport(destination: bag.destination, receipts: receipts ?? []))
         }
         if bag.letters.contains(where: { $0.messages.contains(where: \.isAwaited) }) {
-            enterLogs(in: .zero)
+            enterLogsThisTurn()
         } else if !isScheduled {
             isScheduled = true
-            enterLogs(in: MailGathering.longest)
+            host.eventLoop.assumeIsolated().scheduleTask(in: MailGathering.longest) {
+                self.isScheduled = false
+                self.enterLogs()
+            }
         }
     }
 
-    /// Not at once in any case: a request has letters for several partitions.
-    private func enterLogs(in time: TimeAmount) {
-        host.eventLoop.assumeIsolated().scheduleTask(in: time) {
-            self.isScheduled = false
-            for replica in self.host.replicas {
-                replica.mail.enterLog()
-            }
+    /// Behind the request's letters to other partitions.
+    private func enterLogsThisTurn() {
+        guard !isEntering else { return }
+        isEntering = true
+        host.eventLoop.assumeIsolated().execute {
+            self.isEntering = false
+            self.enterLogs()
+        }
+    }
+
+    private func enterLogs() {
+        for replica in host.replicas {
+            replica.mail.enterLog()
         }
     }
 }

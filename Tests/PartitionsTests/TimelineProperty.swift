@@ -36,7 +36,7 @@ struct TimelineProperty {
         settings.recordCacheBytes = 3_000
         settings.largestHomeLists = 8
         // Few lists, or all.
-        settings.homeListCacheBytes = seed.isMultiple(of: 2) ? 2_000 : 1 << 20
+        settings.homeListCacheBytes = random.one(in: 2) ? 2_000 : 1 << 20
         settings.tailEntries = 5
         settings.largestArrivals = 20
         settings.largestTails = 15

@@ -53,7 +53,7 @@ final class HomeLists {
     private let largestTail: Int
     private var lists: [UserID: HomeList] = [:]
     /// Lists that were read lately, as the store has them: finding one there takes longer than all else of a page of ids.
-    private var read: BoundedCache<UserID, PackedList>
+    private var inMemory: BoundedCache<UserID, PackedList>
     /// Lists whose tail has become full with the entry being applied.
     private var full: [UserID] = []
     /// Lists that have had a tail since the last drain began.
@@ -71,7 +71,7 @@ final class HomeLists {
         self.keys = keys
         limit = max(1, settings.largestHomeLists)
         cap = settings.listCap
-        read = BoundedCache(limit: settings.homeListCacheBytes) { $0.memory }
+        inMemory = BoundedCache(limit: settings.homeListCacheBytes) { $0.memory }
         // A tail must not trim its list by more than the list holds.
         largestTail = max(1, min(settings.tailEntries, settings.listCap / 2))
         drainedIndex = try HomeLists.drainedIndex(try database.read(keys.of(.drainedIndex)))
@@ -109,14 +109,14 @@ final class HomeLists {
         of reader: UserID,
         _ statistics: inout PartitionStatistics
     ) throws(PartitionFailure) -> PackedList {
-        if let list = read[reader] { return list }
+        if let list = inMemory[reader] { return list }
         statistics.homeListsFetched += 1
         guard let bytes = try database.read(keys.of(.homeList, reader.rawValue)) else {
             throw .broken("reader \(reader) has a home list header and no list")
         }
         do throws(BinaryDecodingError) {
             let list = try PackedList(stored: bytes)
-            read[reader] = list
+            inMemory[reader] = list
             return list
         } catch {
             throw .damaged("home list of \(reader): \(error)")
@@ -132,13 +132,13 @@ final class HomeLists {
         let stored = entries.stored()
         batch.put(keys.of(.homeList, reader.rawValue), stored)
         lists[reader] = list
-        read[reader] = try? PackedList(stored: stored)
+        inMemory[reader] = try? PackedList(stored: stored)
     }
 
     /// A list could not be stored.
     func forget(_ reader: UserID) {
         tailEntries -= lists.removeValue(forKey: reader)?.tail.count ?? 0
-        read.remove(reader)
+        inMemory.remove(reader)
     }
 
     // MARK: Tails
@@ -231,7 +231,7 @@ final class HomeLists {
         guard let index = lists.index(forKey: reader), !lists.values[index].tail.isEmpty else { return }
         tailEntries -= lists.values[index].tail.count
         lists.values[index].tail.removeAll()
-        read.remove(reader)
+        inMemory.remove(reader)
     }
 
     // MARK: Dropping
@@ -264,7 +264,7 @@ final class HomeLists {
     func dropAll() {
         undeleted.formUnion(lists.keys)
         lists = [:]
-        read.removeAll()
+        inMemory.removeAll()
         tailEntries = 0
     }
 
